@@ -1,0 +1,82 @@
+"""The house contract: a room imports only rooms above itself; each door to a library is where the design says."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
+# the order of docs/architecture.md, top down; inside a room, files in reading order
+ROOMS = """
+__init__ atomic settings paths frames provenance audio
+corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi manifests
+lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.graphs
+batches.batch batches.augment batches.plan batches.loader
+model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
+objective.contrastive objective.ctc objective.unispeech
+trainer.optim trainer.checkpoint trainer.journal trainer.loop trainer.session
+decoder.search decoder.lattice decoder.hypotheses
+scorer.alignment scorer.rates scorer.icefall scorer.validation
+stages.records stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
+console cli __main__
+""".split()
+DOORS = {
+    "k2": {"lang.lexicon", "lang.graphs", "objective.ctc", "decoder.lattice", "stages.doctor"},
+    "pydantic": {"settings"},
+    "rich": {"console"},
+    "typer": {"cli"},
+    "phonemizer": {"lang.phonemizer", "stages.doctor"},
+    "espeakng_loader": {"lang.phonemizer", "stages.doctor"},
+    "sentencepiece": {"lang.subwords"},
+    "soxr": {"audio"},
+    "kaldialign": {"scorer.alignment"},
+}
+
+
+def files() -> dict[str, Path]:
+    names = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[-1] != "__init__" or len(parts) == 1:
+            names[".".join(parts)] = path
+    return names
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own(name: str) -> str | None:
+    """The file of ours that an imported name comes from."""
+    if name.split(".")[0] != "unispeech_cli":
+        return None
+    parts = name.split(".")[1:]
+    return next((".".join(parts[:n]) for n in (2, 1) if ".".join(parts[:n]) in ROOMS), "__init__")
+
+
+def test_every_file_has_its_place_in_the_order() -> None:
+    assert sorted(set(files()) - set(ROOMS)) == []
+
+
+@pytest.mark.parametrize("room", sorted(files()))
+def test_imports_point_up(room: str) -> None:
+    below = {own(name) for name in imports(files()[room])} - {None}
+    assert [name for name in sorted(below) if ROOMS.index(name) >= ROOMS.index(room)] == []
+
+
+@pytest.mark.parametrize("library", sorted(DOORS))
+def test_libraries_enter_by_their_door(library: str) -> None:
+    users = {room for room, path in files().items() if any(n.split(".")[0] == library for n in imports(path))}
+    assert users <= DOORS[library]
+
+
+def test_stages_never_import_stages() -> None:
+    stages = [room for room in files() if room.startswith("stages.")]
+    guilty = [r for r in stages for n in imports(files()[r]) if (own(n) or "").startswith("stages.") and own(n) != "stages.records"]
+    assert guilty == []

@@ -1,0 +1,170 @@
+"""Every file name on disk; no other file spells one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ManifestDir:
+    """A directory of Lhotse cut manifests, in Lhotse's names: `cv-es_cuts_train.jsonl.gz`."""
+
+    root: Path
+
+    def cuts(self, corpus: str, split: str) -> Path:
+        return self.root / f"{corpus}_cuts_{split}.jsonl.gz"
+
+    def dropped(self, corpus: str, split: str) -> Path:
+        """One line per cut that was left out: id, reason."""
+        return self.root / f"{corpus}_dropped_{split}.tsv"
+
+    def mark(self, stage: str, corpus: str) -> Path:
+        """What made the manifests of a corpus; written last."""
+        return self.root / f".{stage}-{corpus}.json"
+
+    def audio(self, corpus: str) -> Path:
+        """Where transcoded audio goes."""
+        return self.root / "audio" / corpus
+
+
+@dataclass(frozen=True)
+class LangDir:
+    """A Kaldi / icefall lang directory, `data/lang_phone`."""
+
+    root: Path
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens.txt"
+
+    @property
+    def lexicon(self) -> Path:
+        return self.root / "lexicon.txt"
+
+    @property
+    def words(self) -> Path:
+        return self.root / "words.txt"
+
+    @property
+    def subwords(self) -> Path:
+        return self.root / "bpe.model"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance.json"
+
+
+@dataclass(frozen=True)
+class CheckpointDir:
+    """One complete state of a training: weights, optimiser, position."""
+
+    root: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.root / "model.safetensors"
+
+    @property
+    def optimizer(self) -> Path:
+        return self.root / "optimizer.safetensors"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state.json"
+
+    @property
+    def random(self) -> Path:
+        return self.root / "random.safetensors"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.yaml"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens.txt"
+
+    @property
+    def checksums(self) -> Path:
+        return self.root / "checksums.json"
+
+
+@dataclass(frozen=True)
+class ExpDir:
+    """An experiment directory."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.yaml"
+
+    @property
+    def inputs(self) -> Path:
+        """Which manifests and which initial weights this experiment is made from."""
+        return self.root / "inputs.json"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens.txt"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    def log_file(self, stage: str) -> Path:
+        return self.log / f"log-{stage}"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line per logged update: functions of data and weights only."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def timing(self) -> Path:
+        """One JSON line per logged update: seconds, memory."""
+        return self.root / "timing.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def best(self) -> CheckpointDir:
+        return CheckpointDir(self.root / "best")
+
+    def checkpoint(self, update: int) -> CheckpointDir:
+        return CheckpointDir(self.root / f"checkpoint-{update}")
+
+    def checkpoints(self) -> list[int]:
+        """Updates of the checkpoints that exist, oldest first."""
+        names = [path.name for path in self.root.glob("checkpoint-*") if path.is_dir()]
+        return sorted(int(name.removeprefix("checkpoint-")) for name in names if name[11:].isdigit())
+
+
+@dataclass(frozen=True)
+class DecodeDir:
+    """What decode writes and score reads, in icefall's file names."""
+
+    root: Path
+
+    def recogs(self, test_set: str, method: str) -> Path:
+        return self.root / f"recogs-{test_set}-{method}.txt"
+
+    def errs(self, test_set: str, method: str) -> Path:
+        return self.root / f"errs-{test_set}-{method}.txt"
+
+    def summary(self, test_set: str, method: str) -> Path:
+        return self.root / f"wer-summary-{test_set}-{method}.txt"
+
+    def hypotheses(self, test_set: str, method: str) -> Path:
+        """Lhotse supervisions of hypotheses with their scores."""
+        return self.root / f"{test_set}_supervisions_{method}.jsonl.gz"
+
+    @property
+    def decoded(self) -> Path:
+        """What was decoded: test sets, method, units, provenance; written last by decode."""
+        return self.root / "decode.json"
+
+    @property
+    def score(self) -> Path:
+        return self.root / "score.json"
