@@ -1,0 +1,69 @@
+"""What a training step sees: padded waveforms and token targets with their true lengths.
+
+Legend: B utterances, S samples, L labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unispeech_cli.frames import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance: 16 kHz mono samples, and its labels (None: unlabelled)."""
+
+    cut_id: str
+    language: str
+    wave_S: Tensor
+    token_L: Tensor | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances padded to the longest; row by row labelled or not."""
+
+    # float32, 0 past the end
+    wave_BS: Tensor
+    wave_lengths_B: Tensor
+    # int64, 0 (blank) past the end and for unlabelled rows
+    token_BL: Tensor
+    token_lengths_B: Tensor
+    labelled_B: Tensor
+    languages: tuple[str, ...]
+    cut_ids: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of speech, padding not counted."""
+        return float(self.wave_lengths_B.sum()) / SAMPLE_RATE
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch with its tensors on `device`."""
+        return Batch(
+            self.wave_BS.to(device),
+            self.wave_lengths_B.to(device),
+            self.token_BL.to(device),
+            self.token_lengths_B.to(device),
+            self.labelled_B.to(device),
+            self.languages,
+            self.cut_ids,
+        )
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pad at least one utterance into a batch."""
+    waves = [example.wave_S for example in examples]
+    tokens = [torch.zeros(0, dtype=torch.long) if e.token_L is None else e.token_L for e in examples]
+    return Batch(
+        torch.nn.utils.rnn.pad_sequence(waves, batch_first=True),
+        torch.tensor([len(wave) for wave in waves]),
+        torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True),
+        torch.tensor([len(token) for token in tokens]),
+        torch.tensor([example.token_L is not None for example in examples]),
+        tuple(example.language for example in examples),
+        tuple(example.cut_id for example in examples),
+    )

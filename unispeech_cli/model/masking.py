@@ -1,0 +1,41 @@
+"""Span masks over frames and channels (wav2vec 2.0, section 3.1; SpecAugment for fine-tuning).
+
+Legend: B utterances, T frames.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SpanSettings:
+    """Spans of `length` positions; `probability` x positions / length of them start, and they may overlap."""
+
+    # the expected masked share if spans never overlapped; 0 masks nothing
+    probability: float = 0.5
+    length: int = 10
+    min_spans: int = 2
+
+
+def span_mask(lengths_B: Tensor, size: int, settings: SpanSettings) -> Tensor:
+    """Draw span masks inside the true lengths. Returns (B, size), bool, on the device of `lengths_B`.
+
+    An utterance shorter than two spans gets shorter ones, so that something stays visible; one of a single
+    position gets none. Draws come from torch's CPU generator, in the order of the batch.
+    """
+    mask_BT = torch.zeros(len(lengths_B), size, dtype=torch.bool)
+    if settings.probability > 0:
+        for row, length in enumerate(lengths_B.tolist()):
+            mask_BT[row, _span_positions(length, settings)] = True
+    return mask_BT.to(lengths_B.device)
+
+
+def _span_positions(positions: int, settings: SpanSettings) -> Tensor:
+    span = min(settings.length, positions // 2)
+    if span == 0:
+        return torch.empty(0, dtype=torch.long)
+    wanted = settings.probability * positions / span + float(torch.rand(()))
+    starts = torch.randperm(positions - span + 1)[: max(settings.min_spans, int(wanted))]
+    return (starts[:, None] + torch.arange(span)[None, :]).flatten()

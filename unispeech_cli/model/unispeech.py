@@ -1,0 +1,171 @@
+"""UniSpeech: encoder, quantizer and CTC head on the mix of contextual and quantised frames; no loss here.
+
+Legend: B utterances, S samples, T frames, C frontend channels, D model dimension, V tokens, G codebook groups.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unispeech_cli.model.encoder import Encoder, EncoderSettings
+from unispeech_cli.model.frontend import Frontend, FrontendSettings, length_mask
+from unispeech_cli.model.masking import SpanSettings, span_mask
+from unispeech_cli.model.quantizer import Codes, Quantizer, QuantizerSettings
+
+# differences from the defaults, which are base
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {
+        "frontend": {"channels": 64},
+        "encoder": {
+            "layers": 4,
+            "dim": 192,
+            "heads": 4,
+            "ffn_dim": 768,
+            "position_kernel": 64,
+        },
+        "quantizer": {"groups": 2, "entries": 64, "dim": 128},
+    },
+    "base": {},
+    "large": {
+        "frontend": {"norm": "layer", "bias": True},
+        "encoder": {"layers": 24, "dim": 1024, "heads": 16, "ffn_dim": 4096, "pre_norm": True},
+        "quantizer": {"dim": 768},
+    },
+}
+
+
+@dataclass(frozen=True)
+class ContextSettings:
+    """Frontend, context network and what lies between them: the part that fine-tuning takes over."""
+
+    frontend: FrontendSettings = field(default_factory=FrontendSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    # dropout on the projected frames that enter the context network
+    input_dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class UniSpeechSettings:
+    """The pre-training model (UniSpeech, section 3)."""
+
+    frontend: FrontendSettings = field(default_factory=FrontendSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    input_dropout: float = 0.1
+    # null leaves the codebook out of the graph: supervised pre-training alone (CTC-Transfer)
+    quantizer: QuantizerSettings | None = field(default_factory=QuantizerSettings)
+    # dropout on the frames that enter the quantizer, and on the mix that enters the CTC head
+    feature_dropout: float = 0.1
+    final_dropout: float = 0.1
+    mask: SpanSettings = field(default_factory=SpanSettings)
+
+    @property
+    def context(self) -> ContextSettings:
+        return ContextSettings(self.frontend, self.encoder, self.input_dropout)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the model computes of a batch; the objective makes losses of it."""
+
+    # c: the contextual frames
+    context_BTD: Tensor
+    # q: the quantised frames, projected into the space of c; None without a quantizer
+    quantized_BTD: Tensor | None
+    codes: Codes | None
+    # frames hidden from the context network
+    mask_BT: Tensor
+    # CTC logits of the mix of c and q
+    logit_BTV: Tensor
+    frame_lengths_B: Tensor
+
+
+class Context(nn.Module):
+    """Waveform -> frontend -> layer norm -> projection -> span mask -> context network."""
+
+    def __init__(self, settings: ContextSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.frontend = Frontend(settings.frontend)
+        self.norm = nn.LayerNorm(settings.frontend.channels)
+        self.project = nn.Linear(settings.frontend.channels, settings.encoder.dim)
+        self.mask_embedding = nn.Parameter(torch.empty(settings.encoder.dim).uniform_())
+        self.encoder = Encoder(settings.encoder)
+
+    def features(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """z: the layer-normed frontend frames (B, T, C) and the frame lengths (B,)."""
+        x_BTC, frame_lengths_B = self.frontend(wave_BS, wave_lengths_B)
+        return self.norm(x_BTC), frame_lengths_B
+
+    def contextualize(
+        self, feature_BTC: Tensor, frame_lengths_B: Tensor, mask_BT: Tensor, channel_mask_BD: Tensor | None = None
+    ) -> Tensor:
+        """c: the contextual frames (B, T, D) with the masked frames and channels hidden."""
+        x_BTD = F.dropout(self.project(feature_BTC), self.settings.input_dropout, self.training)
+        x_BTD = torch.where(mask_BT[:, :, None], self.mask_embedding.to(x_BTD.dtype), x_BTD)
+        if channel_mask_BD is not None:
+            x_BTD = x_BTD.masked_fill(channel_mask_BD[:, None, :], 0)
+        return self.encoder(x_BTD, frame_lengths_B)
+
+
+class UniSpeech(nn.Module):
+    """The pre-training network over `num_tokens` CTC outputs, blank 0 included.
+
+    `temperature` (Gumbel softmax) and `replace` (r, the share of frames whose c gives way to q before the CTC
+    head) are plain attributes: the trainer moves them along their schedules.
+    """
+
+    def __init__(self, settings: UniSpeechSettings, num_tokens: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.temperature = 2.0
+        self.replace = 0.5
+        self.context = Context(settings.context)
+        self.quantizer: Quantizer | None = None
+        dim = settings.encoder.dim
+        if settings.quantizer is not None:
+            self.quantizer = Quantizer(settings.frontend.channels, settings.quantizer)
+            self.project_codes = nn.Linear(settings.quantizer.dim, settings.quantizer.dim)
+            self.project_target = nn.Linear(settings.quantizer.dim, dim)
+        self.head = nn.Linear(dim, num_tokens)
+        nn.init.xavier_uniform_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor, mask_BT: Tensor | None = None) -> Output:
+        """Samples (B, S) at 16 kHz and true lengths -> `Output`; the mask is drawn unless it is given.
+
+        Evaluation masks too (the contrastive task needs it), but mixes nothing: r is 0 there.
+        """
+        feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
+        if mask_BT is None:
+            mask_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.mask)
+        context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT)
+        codes, quantized_BTD = self._quantize(feature_BTC)
+        mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B)
+        mixed_BTD = F.dropout(mixed_BTD, self.settings.final_dropout, self.training)
+        return Output(context_BTD, quantized_BTD, codes, mask_BT, self.head(mixed_BTD), frame_lengths_B)
+
+    def recognize(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """CTC logits (B, T, V) of unmasked, unmixed speech and the frame lengths: what a decoder wants."""
+        feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
+        nothing_BT = torch.zeros_like(feature_BTC[:, :, 0], dtype=torch.bool)
+        context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, nothing_BT)
+        return self.head(context_BTD), frame_lengths_B
+
+    def _quantize(self, feature_BTC: Tensor) -> tuple[Codes | None, Tensor | None]:
+        if self.quantizer is None:
+            return None, None
+        dropped_BTC = F.dropout(feature_BTC, self.settings.feature_dropout, self.training)
+        codes = self.quantizer(dropped_BTC, self.temperature)
+        return codes, self.project_target(self.project_codes(codes.vector_BTE))
+
+    def _mix(self, context_BTD: Tensor, quantized_BTD: Tensor | None, frame_lengths_B: Tensor) -> Tensor:
+        """Section 3.3: each frame, masked or not, is its q with probability r, in training."""
+        if quantized_BTD is None or not self.training or self.replace == 0:
+            return context_BTD
+        chance_BT = torch.rand(context_BTD.shape[:2], device=context_BTD.device)
+        swapped_BT = (chance_BT < self.replace) & length_mask(frame_lengths_B, context_BTD.shape[1])
+        return torch.where(swapped_BT[:, :, None], quantized_BTD.to(context_BTD.dtype), context_BTD)

@@ -1,0 +1,107 @@
+"""The paper's objective, gathered from named terms (UniSpeech, section 3.4):
+
+    L = sum over labelled   (alpha L_ctc + (1 - alpha) (L_c + w L_d))
+      + sum over unlabelled (L_c + w L_d)
+
+Every term is a sum; L is divided once, by the masked frames of the update.
+
+Legend: B utterances, T frames, V tokens.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from unispeech_cli.batches.batch import Batch
+from unispeech_cli.model.quantizer import perplexity
+from unispeech_cli.model.recognizer import Recognition
+from unispeech_cli.model.unispeech import Output
+from unispeech_cli.objective.contrastive import ContrastiveSettings, contrastive_loss, diversity_loss
+from unispeech_cli.objective.ctc import ctc_loss
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """Weights of the terms; the paper's values."""
+
+    # alpha: CTC's share on labelled speech; 1 is supervised pre-training
+    alpha: float = 0.5
+    # w: weight of the codebook diversity
+    diversity: float = 0.1
+    diversity_form: Literal["perplexity", "entropy"] = "perplexity"
+    contrastive: ContrastiveSettings = field(default_factory=ContrastiveSettings)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Weighted sums by name, their common divisor, and what else is worth a curve."""
+
+    # differentiable; `total` / `count` summed over the micro-batches of an update is the loss
+    terms: dict[str, Tensor]
+    count: Tensor
+    # not differentiable, averaged over the update
+    watched: dict[str, float]
+
+    @property
+    def total(self) -> Tensor:
+        return torch.stack(list(self.terms.values())).sum()
+
+
+class UniSpeechObjective:
+    """Output and batch -> `Losses` of pre-training; counted in masked frames."""
+
+    def __init__(self, settings: ObjectiveSettings) -> None:
+        self.settings = settings
+
+    def __call__(self, output: Output, batch: Batch) -> Losses:
+        alpha = self.settings.alpha
+        # alpha where labelled: what the self-supervised terms of each row are scaled by
+        weight_B = torch.where(batch.labelled_B, 1 - alpha, 1.0)
+        terms: dict[str, Tensor] = {}
+        watched: dict[str, float] = {}
+        if alpha > 0:
+            terms["ctc"] = alpha * _ctc_sum(output.logit_BTV, output.frame_lengths_B, batch)
+        if output.codes is not None and bool((weight_B > 0).any()):
+            self._add_self_supervised(output, weight_B, terms, watched)
+        if not terms:
+            raise ValueError("nothing to train: objective.alpha 1 needs labelled cuts, alpha 0 needs a quantizer")
+        return Losses(terms, output.mask_BT.sum(), watched)
+
+    def _add_self_supervised(
+        self, output: Output, weight_B: Tensor, terms: dict[str, Tensor], watched: dict[str, float]
+    ) -> None:
+        assert output.codes is not None and output.quantized_BTD is not None
+        contrast = contrastive_loss(
+            output.context_BTD,
+            output.quantized_BTD,
+            output.codes.code_BTG,
+            output.mask_BT,
+            output.frame_lengths_B,
+            self.settings.contrastive,
+        )
+        terms["contrastive"] = (weight_B * contrast.loss_B).sum()
+        prob_NGV = output.codes.prob_BTGV[output.mask_BT]
+        scale = self.settings.diversity * (weight_B * output.mask_BT.sum(1)).sum()
+        if len(prob_NGV):
+            terms["diversity"] = scale * diversity_loss(prob_NGV, self.settings.diversity_form)
+            watched["code_perplexity"] = float(perplexity(prob_NGV.detach()))
+        watched["same_code_share"] = contrast.same_code_share
+
+
+class CtcObjective:
+    """Recognition and batch -> `Losses` of fine-tuning; counted in utterances (the official sentence average)."""
+
+    def __call__(self, recognition: Recognition, batch: Batch) -> Losses:
+        loss = _ctc_sum(recognition.logit_BTV, recognition.frame_lengths_B, batch)
+        return Losses({"ctc": loss}, batch.labelled_B.sum(), {})
+
+
+def _ctc_sum(logit_BTV: Tensor, frame_lengths_B: Tensor, batch: Batch) -> Tensor:
+    """Sum over the labelled rows; a zero that still touches the head where there are none."""
+    rows = batch.labelled_B
+    if not bool(rows.any()):
+        return logit_BTV.sum() * 0.0
+    log_prob_BTV = logit_BTV[rows].float().log_softmax(-1)
+    return ctc_loss(log_prob_BTV, frame_lengths_B[rows], batch.token_BL[rows], batch.token_lengths_B[rows]).sum()
