@@ -1,0 +1,41 @@
+import random
+
+import jiwer
+import pytest
+
+from unispeech_cli.scorer.alignment import Counts, align, count
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "counts"),
+    [
+        ("a b c", "a b c", Counts(correct=3)),
+        ("a b c", "a x c d", Counts(correct=2, substitutions=1, insertions=1)),
+        ("a b c", "b", Counts(correct=1, deletions=2)),
+        ("a b", "", Counts(deletions=2)),
+        ("", "a b", Counts(insertions=2)),
+        ("", "", Counts()),
+        ("a * b", "a b *", Counts(correct=2, deletions=1, insertions=1)),
+        ("* *", "<eps> *", Counts(correct=1, substitutions=1)),
+    ],
+)
+def test_worked_pairs(ref: str, hyp: str, counts: Counts) -> None:
+    assert count(align(ref.split(), hyp.split())) == counts
+
+
+def test_a_star_that_is_a_token_is_not_a_gap() -> None:
+    assert align(["a", "*"], ["a"]) == [("a", "a"), ("*", None)]
+
+
+def test_numbers_align_as_strings_do() -> None:
+    assert align([5, 0, 7], [5, 7]) == [(5, 5), (0, None), (7, 7)]
+
+
+def test_totals_equal_jiwers_on_random_pairs() -> None:
+    draw = random.Random(3)
+    pairs = [[draw.choices("abcde", k=draw.randint(1, 12)) for _ in range(2)] for _ in range(200)]
+    for ref, hyp in pairs:
+        ours, theirs = count(align(ref, hyp)), jiwer.process_words(" ".join(ref), " ".join(hyp))
+        assert ours.errors == theirs.substitutions + theirs.deletions + theirs.insertions
+        assert ours.reference == len(ref)
+        assert ours.correct + ours.substitutions + ours.insertions == len(hyp)

@@ -1,0 +1,136 @@
+"""What decode writes and score reads."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from lhotse import SupervisionSegment, SupervisionSet
+
+from unispeech_cli.paths import DecodeDir
+
+Units = Literal["phones", "letters", "bpe"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What was heard in one cut (`start`, `duration` in seconds), and the reference if there is one."""
+
+    id: str
+    recording_id: str
+    start: float
+    duration: float
+    channel: int
+    tokens: tuple[str, ...]
+    score: float
+    ref: tuple[str, ...] | None = None
+    language: str | None = None
+    speaker: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The part of decode.json that says what lies beside it; `tokens` is the table's fingerprint."""
+
+    test_sets: tuple[str, ...]
+    method: str
+    units: Units
+    checkpoint: str
+    tokens: str
+
+
+def text_of(tokens: Sequence[str], units: Units) -> str:
+    """Tokens as text: phones apart; letters joined, `|` between words; pieces joined, `▁` before words."""
+    if units == "phones":
+        return " ".join(tokens)
+    boundary = "|" if units == "letters" else "▁"
+    return " ".join("".join(tokens).replace(boundary, " ").split())
+
+
+def recogs(results: Iterable[tuple[str, Sequence[str] | None, Sequence[str]]]) -> str:
+    """The text of icefall's `recogs-*.txt` from (id, reference, hypothesis), in order of id.
+
+    An utterance without a reference has its hypothesis alone.
+    """
+    lines = []
+    for name, ref, hyp in sorted(results, key=lambda result: result[0]):
+        lines += [] if ref is None else [f"{name}:\tref={list(ref)}\n"]
+        lines += [f"{name}:\thyp={list(hyp)}\n"]
+    return "".join(lines)
+
+
+def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis], units: Units) -> None:
+    """Write a Lhotse supervision manifest, in order of id."""
+    ordered = sorted(hypotheses, key=lambda hypothesis: hypothesis.id)
+    SupervisionSet.from_segments(_supervision(hypothesis, units) for hypothesis in ordered).to_file(path)
+
+
+def read_hypotheses(path: Path) -> list[Hypothesis]:
+    """Read what `write_hypotheses` wrote.
+
+    Raises FileNotFoundError, or ValueError for another kind of manifest.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no hypotheses {path}: run `unispeech decode` again")
+    try:
+        return [_hypothesis(segment) for segment in SupervisionSet.from_file(path)]
+    except (KeyError, TypeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} does not hold hypotheses as `unispeech decode` writes them ({error!r})"
+        ) from None
+
+
+def read_decoded(root: Path) -> Decoded:
+    """Read decode.json. Raises FileNotFoundError where decode has not finished, ValueError where damaged."""
+    path = DecodeDir(root).decoded
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{root} is not a decode directory (no {path.name}); `unispeech decode` makes one"
+        )
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sets = tuple(str(name) for name in found["test_sets"])
+        made = Decoded(sets, found["method"], found["units"], found["checkpoint"], found["tokens"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error!r}); remove {root} and decode again") from None
+    if made.units not in get_args(Units):
+        raise ValueError(f"{path}: units {made.units!r}, expected one of {', '.join(get_args(Units))}")
+    return made
+
+
+def _supervision(hypothesis: Hypothesis, units: Units) -> SupervisionSegment:
+    return SupervisionSegment(
+        id=hypothesis.id,
+        recording_id=hypothesis.recording_id,
+        start=hypothesis.start,
+        duration=hypothesis.duration,
+        channel=hypothesis.channel,
+        text=text_of(hypothesis.tokens, units),
+        language=hypothesis.language,
+        speaker=hypothesis.speaker,
+        custom={
+            "tokens": list(hypothesis.tokens),
+            "ref": None if hypothesis.ref is None else list(hypothesis.ref),
+            "score": hypothesis.score,
+            "domain": hypothesis.domain,
+        },
+    )
+
+
+def _hypothesis(segment: SupervisionSegment) -> Hypothesis:
+    ref = segment.custom["ref"]
+    return Hypothesis(
+        id=segment.id,
+        recording_id=segment.recording_id,
+        start=segment.start,
+        duration=segment.duration,
+        channel=segment.channel,
+        tokens=tuple(segment.custom["tokens"]),
+        score=segment.custom["score"],
+        ref=None if ref is None else tuple(ref),
+        language=segment.language,
+        speaker=segment.speaker,
+        domain=segment.custom["domain"],
+    )
