@@ -11,7 +11,7 @@ ROOMS = """
 __init__ atomic settings paths frames provenance audio
 corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.graphs
-batches.batch batches.augment batches.plan batches.loader
+batches.batch batches.index batches.plan batches.loader
 model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
 objective.contrastive objective.ctc objective.unispeech
 trainer.optim trainer.checkpoint trainer.journal trainer.loop trainer.session

@@ -21,9 +21,37 @@ class ManifestDir:
         """What made the manifests of a corpus; written last."""
         return self.root / f".{stage}-{corpus}.json"
 
+    @property
+    def index(self) -> Path:
+        """Where training keeps its indexes of the manifests here."""
+        return self.root / ".index"
+
     def audio(self, corpus: str) -> Path:
         """Where transcoded audio goes."""
         return self.root / "audio" / corpus
+
+
+@dataclass(frozen=True)
+class IndexDir:
+    """A cut manifest made ready for training."""
+
+    root: Path
+
+    @property
+    def lines(self) -> Path:
+        return self.root / "cuts.jsonl"
+
+    @property
+    def offsets(self) -> Path:
+        return self.root / "offsets.npy"
+
+    @property
+    def seconds(self) -> Path:
+        return self.root / "seconds.npy"
+
+    @property
+    def units(self) -> Path:
+        return self.root / "units.json"
 
 
 @dataclass(frozen=True)

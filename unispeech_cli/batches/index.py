@@ -1,0 +1,100 @@
+"""A cut manifest made ready for training: one plain JSON line per cut at a known offset, and arrays to plan with.
+
+Made once per manifest, kept beside it under the hash of its bytes.
+
+Legend: N cuts.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from lhotse.cut import Cut
+from lhotse.serialization import deserialize_item
+
+from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.paths import IndexDir, ManifestDir
+from unispeech_cli.provenance import hash_file
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class CutIndex:
+    """Random access to the cuts of one manifest, with what planning and checking need of all of them."""
+
+    lines: Path
+    # int64, bytes from the start of `lines`
+    offset_N: Array
+    # float32, seconds of audio
+    seconds_N: Array
+    # the training units seen, by language; empty for untranscribed audio
+    units: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.offset_N)
+
+    def cut(self, number: int) -> Cut:
+        """Read one cut."""
+        with self.lines.open("rb") as stream:
+            stream.seek(int(self.offset_N[number]))
+            cut = deserialize_item(json.loads(stream.readline()))
+        assert isinstance(cut, Cut)
+        return cut
+
+
+def index_cuts(manifest: Path) -> CutIndex:
+    """Open the index of a manifest of cuts, making it first if there is none.
+
+    Raises FileNotFoundError for a missing manifest and ValueError naming the line that is not a cut.
+    """
+    place = IndexDir(ManifestDir(manifest.parent).index / f"{manifest.name}-{hash_file(manifest)[:16]}")
+    if not place.root.is_dir():
+        with atomic_dir(place.root) as fresh:
+            _build(manifest, IndexDir(fresh))
+    units = json.loads(place.units.read_text(encoding="utf-8"))
+    return CutIndex(place.lines, np.load(place.offsets), np.load(place.seconds), units)
+
+
+def _build(manifest: Path, place: IndexDir) -> None:
+    offsets, seconds, units = [], [], {}  # type: ignore[var-annotated]
+    with _open(manifest) as source, place.lines.open("wb") as lines:
+        for number, (line, cut) in enumerate(_parsed(source, manifest), start=1):
+            offsets.append(lines.tell())
+            seconds.append(_seconds(cut, manifest, number))
+            _note_units(cut, units)
+            lines.write(line)
+    np.save(place.offsets, np.array(offsets, dtype=np.int64))
+    np.save(place.seconds, np.array(seconds, dtype=np.float32))
+    known = {language: sorted(seen) for language, seen in sorted(units.items())}
+    place.units.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+
+
+def _open(manifest: Path) -> IO[bytes]:
+    return gzip.open(manifest, "rb") if manifest.suffix == ".gz" else manifest.open("rb")  # type: ignore[return-value]
+
+
+def _parsed(source: IO[bytes], manifest: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    for number, line in enumerate(source, start=1):
+        try:
+            yield line, json.loads(line)
+        except ValueError:
+            raise ValueError(f"{manifest}: line {number} is not JSON; make the manifest again") from None
+
+
+def _seconds(cut: dict[str, Any], manifest: Path, number: int) -> float:
+    if "duration" not in cut or "recording" not in cut:
+        raise ValueError(f"{manifest}: line {number} is not a Lhotse cut with a recording")
+    return float(cut["duration"])
+
+
+def _note_units(cut: dict[str, Any], units: dict[str, set[str]]) -> None:
+    for supervision in cut.get("supervisions", []):
+        custom = supervision.get("custom") or {}
+        labels = custom.get(custom.get("tokens_type"))
+        if labels:
+            units.setdefault(supervision.get("language") or "", set()).update(labels.split())
