@@ -4,14 +4,14 @@ import unicodedata
 
 import pytest
 
-from unispeech_cli.lang.text import base_language, languages, normalize
+from unispeech_cli.lang.text import base_language, languages, normalize, words
 
 SENTENCES = [
     ("en", "“Don’t panic — it’s a TED-talk,” he said.", "don't panic it's a ted talk he said"),
     ("en", "THE DOGS' OWNERS, 'CAUSE OF RAIN", "the dogs owners cause of rain"),
     ("en", "It cost 1,000 pounds & 3½ pence at 10:30.", "it cost 1000 pounds and 3 1 2 pence at 10 30"),
     ("es", "¿Qué hará el señor O'Connor, pingüino? ¡Año!", "qué hará el señor oconnor pingüino año"),
-    ("fr", "L’eau d'ici, est-ce que… « c’est » l’œuvre ?", "l'eau d'ici est ce que c'est l'œuvre"),
+    ("fr", "L’eau d'ici, refuse‑t‑il – « c’est » l’œuvre -là ?", "l'eau d'ici refuse-t-il c'est l'œuvre là"),
     ("it", "L’acqua è un po' fredda; perché?", "l'acqua è un po fredda perché"),
     ("ky", "— Өзүң „келдиңби“? Ооба, XIX кылымда.", "өзүң келдиңби ооба xix кылымда"),
     ("nl", "'s Avonds eet zo’n 'kind' foto's, 't is waar.", "'s avonds eet zo'n kind foto's 't is waar"),
@@ -79,3 +79,11 @@ def test_an_unknown_language_gets_the_generic_rule() -> None:
 )
 def test_regions_share_the_rule_of_their_language(code: str, base: str) -> None:
     assert base_language(code) == base
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [("en", "it's so", ["it's", "so"]), ("zh-CN", "你好 ted 吗", ["你", "好", "ted", "吗"]), ("xx", "", [])],
+)
+def test_words(language: str, text: str, expected: list[str]) -> None:
+    assert words(text, language) == expected

@@ -1,8 +1,9 @@
 """Transcript -> what was said: one written form per language, `str -> str`.
 
-Kept: letters with their marks, digits (a phonemizer speaks them, letters count them), apostrophes inside words
-where the language writes them. Everything else becomes a space, hyphens too: "well-known" is two words in every
-language. A language without a rule here gets the generic one: lower case, apostrophes inside words kept.
+Kept: letters with their marks, digits (a phonemizer speaks them), apostrophes inside words where the
+language writes them. Everything else becomes a space, hyphens too: "well-known" is two words. French alone
+keeps hyphens inside words: the t of "refuse-t-il", the silent e of "est-ce" are read wrongly without them.
+A language without a rule here gets the generic one: lower case, apostrophes inside words kept.
 """
 
 import re
@@ -46,7 +47,7 @@ _RULES = {
     "de": Rule(thousands=".", ampersand="und"),
     "en": Rule(thousands=",", ampersand="and"),
     "es": Rule(inner="", elsewhere="", thousands=".", ampersand="y"),
-    "fr": Rule(thousands=".", ampersand="et"),
+    "fr": Rule(inner="'-", thousands=".", ampersand="et"),
     "fy": Rule(leading=("s", "t", "n", "k", "e"), thousands=".", ampersand="en"),
     "it": Rule(thousands=".", ampersand="e"),
     "kk": _JOINED,
@@ -64,12 +65,14 @@ _GENERIC = Rule()
 
 # every apostrophe, prime, okina and single quote that stands for one
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘‛`´ʼʻʹ′＇"), "'")
+_HYPHENS = dict.fromkeys(map(ord, "‐‑‧﹣－"), "-")
 # noises and unknown words as corpora write them: [NOISE] {BREATH} <unk>
 _ANNOTATION = re.compile(r"\[[^\[\]\s]+\]|\{[^{}\s]+\}|<[^<>\s]+>")
 # TED-LIUM parts clitics: it 's, do n't
 _PARTED_CLITIC = re.compile(r"(?<=\w) (?=(?:'(?:s|ll|ve|re|m|d|t)|n't)(?!\S))", re.IGNORECASE)
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_EACH_HAN = re.compile(_HAN)
 _BETWEEN_HAN = re.compile(rf"(?<={_HAN})\s+(?={_HAN})")
 
 
@@ -90,7 +93,7 @@ def normalize(text: str, language: str) -> str:
     """
     base = base_language(language)
     rule = _RULES.get(base, _GENERIC)
-    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES | _HYPHENS)
     text = _ANNOTATION.sub(" ", text)
     if base == "en":
         text = _PARTED_CLITIC.sub("", text)
@@ -98,6 +101,13 @@ def normalize(text: str, language: str) -> str:
     text = _lower(text, rule)
     text = "".join(_kept(character, rule.inner, rule.elsewhere) for character in text)
     return " ".join(_trim_words(text, rule))
+
+
+def words(normalized: str, language: str) -> list[str]:
+    """The words of a normalised transcript; in a language written without spaces, its characters."""
+    if _RULES.get(base_language(language), _GENERIC).spaced:
+        return normalized.split()
+    return _EACH_HAN.sub(r" \g<0> ", normalized).split()
 
 
 def _spell_symbols(text: str, rule: Rule) -> str:
@@ -126,6 +136,9 @@ def _kept(character: str, inner: str, elsewhere: str) -> str:
     if character == "'":
         return elsewhere
     category = unicodedata.category(character)
+    if "\u02b0" <= character <= "\u02ff":
+        # raised letters and the length mark ː, typed for a colon
+        return " "
     if category[0] in "LM" or category == "Nd":
         return character
     if category[0] == "N":
