@@ -18,7 +18,7 @@ from unispeech_cli.scorer.rates import Rate, total
 def error_rate(recognise: Callable[[Batch], tuple[Tensor, Tensor]], batches: Iterable[Batch]) -> Rate:
     """Token error rate of greedy decoding over the labelled utterances of `batches`.
 
-    `recognise` gives log-probabilities (B, T, V) and frame lengths (B,); it sets evaluation mode and moves the batch.
+    `recognise` moves the batch where it must and gives log-probabilities (B, T, V) and frame lengths (B,).
     """
     with torch.no_grad():
         return total(rate for batch in batches for rate in _rates(batch, *recognise(batch)))
