@@ -55,7 +55,7 @@ class Scored:
 
 
 def score(decode_dirs: Sequence[Path], *, by: Sequence[str] = ()) -> Records:
-    """Write errs, wer-summary and score.json into each DECODE_DIR; yield one table, and one more per name in `by`.
+    """Write errs, wer-summary and score.json into each DECODE_DIR; yield one table, and one for each of `by`.
 
     Raises ValueError for a group that is not known, and where no utterance has a reference.
     """
