@@ -1,0 +1,125 @@
+"""Make a corpus: plan it, let processes speak it, write it beside its place, and rename it."""
+
+import hashlib
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from mini_corpora.plan import Size, Style, Task, plan
+from mini_corpora.selection import Compose, SentenceSource
+from mini_corpora.speaking import Spoken
+from mini_corpora.statistics import Row, count
+
+STAMP = ".mini_corpora.json"
+LIBRARIES = ("espeakng-loader", "numpy", "scipy", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a corpus is spoken and written."""
+
+    style: Style
+    compose: Compose
+    render: Callable[[Task, Path], list[Spoken]]
+    finish: Callable[[Path, str, list[Spoken]], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One corpus in one language, wanted in one directory."""
+
+    corpus: str
+    layout: Layout
+    source: SentenceSource
+    directory: Path
+    size: Size
+    seed: int
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Everything that the bytes depend on."""
+        return {
+            "corpus": self.corpus,
+            "language": self.source.grammar.language,
+            "train_seconds": self.size.train,
+            "dev_seconds": self.size.dev,
+            "test_seconds": self.size.test,
+            "seed": self.seed,
+            "sentences": _digest(repr(self.source)),
+            "code": _code_digest(),
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+
+
+def differences(order: Order) -> list[str] | None:
+    """Return the names of options that the corpus on disk was made with otherwise; None if there is no corpus."""
+    if not order.directory.exists():
+        return None
+    stamp = order.directory / STAMP
+    if not stamp.is_file():
+        raise ValueError(
+            f"{order.directory}: exists and is no mini corpus; it is left alone: give another --out"
+        )
+    made = json.loads(stamp.read_text())["options"]
+    return [name for name, value in order.options.items() if made.get(name) != value]
+
+
+def read_rows(order: Order) -> list[Row]:
+    """Return the counts kept with a finished corpus."""
+    return [Row(**row) for row in json.loads((order.directory / STAMP).read_text())["rows"]]
+
+
+def build(order: Order, jobs: int) -> list[Row]:
+    """Make the corpus, whole or not at all, and return its counts a split."""
+    language = order.source.grammar.language
+    name = f"{order.corpus}/{language}/{order.seed}"
+    tasks = plan(name, order.source, order.layout.style, order.layout.compose, order.size, order.seed)
+    partial = order.directory.with_name(f".{order.directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        spoken = _speak(order.layout, tasks, partial, jobs)
+        order.layout.finish(partial, language, spoken)
+        rows = count(order.corpus, language, spoken)
+        stamp = {"options": order.options, "rows": [row.as_dict() for row in rows]}
+        (partial / STAMP).write_text(json.dumps(stamp, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _put_in_place(partial, order.directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return rows
+
+
+def _speak(layout: Layout, tasks: list[Task], directory: Path, jobs: int) -> list[Spoken]:
+    # espeak's sound depends on all its calls before, so every speaker gets a fresh process.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scipy.signal", "soundfile", "soxr", "yaml"])
+    work = [(layout.render, task, directory) for task in tasks]
+    with context.Pool(jobs, maxtasksperchild=1) as pool:
+        return [one for spoken in pool.imap(_render, work, chunksize=1) for one in spoken]
+
+
+def _render(work: tuple[Callable[[Task, Path], list[Spoken]], Task, Path]) -> list[Spoken]:
+    render, task, directory = work
+    return render(task, directory)
+
+
+def _put_in_place(partial: Path, directory: Path) -> None:
+    old = directory.with_name(f".{directory.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if directory.exists():
+        directory.rename(old)
+    partial.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _code_digest() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return _digest("".join(file.read_text(encoding="utf-8") for file in files))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
