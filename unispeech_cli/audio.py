@@ -1,0 +1,239 @@
+"""Any audio file or stream -> 16 kHz mono float32: header peek, reading, transcoding, Lhotse's reading.
+
+A file's own sampling rate is what counts, whatever a manifest says. Importing this makes Lhotse read with
+libsndfile alone (mp3, flac, ogg, wav and NIST sphere without sph2pipe), unless LHOTSE_AUDIO_BACKEND asks for
+something else.
+"""
+
+import io
+import math
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from lhotse.audio.backend import CompositeAudioBackend, LibsndfileBackend, set_current_audio_backend
+from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
+from lhotse.augmentation import Resample
+from lhotse.cut import MonoCut
+from numpy.typing import NDArray
+
+from unispeech_cli import mp3
+from unispeech_cli.atomic import atomic_file
+from unispeech_cli.frames import SAMPLE_RATE
+
+Wave = NDArray[np.float32]
+# a file that ends this many seconds before its manifest says is broken; mp3 headers are off by up to 0.02 s
+TOLERANCE = 0.1
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a file's header says: samples per channel at its own rate."""
+
+    num_samples: int
+    sampling_rate: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        return self.num_samples / self.sampling_rate
+
+
+class SoundfileBackend(CompositeAudioBackend):
+    """libsndfile as Lhotse's audio backend; the composite turns its errors into AudioLoadingError."""
+
+    def __init__(self) -> None:
+        super().__init__([LibsndfileBackend()])
+
+
+if "LHOTSE_AUDIO_BACKEND" not in os.environ:
+    set_current_audio_backend(SoundfileBackend())
+
+
+def peek(path: str | Path) -> AudioInfo:
+    """Length, rate and channels from the header; of an mp3 only the first 4 kB are read.
+
+    Raises FileNotFoundError when the file is missing, ValueError when it is empty, shorter than its header
+    promises, or no audio.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"no audio file {path}") from None
+    try:
+        size = os.fstat(descriptor).st_size
+        head = os.read(descriptor, _HEAD) if size else b""
+    finally:
+        os.close(descriptor)
+    return _peek(head, size, path, str(path))
+
+
+def peek_bytes(data: bytes, shown: str) -> AudioInfo:
+    """As `peek`, of the bytes of a whole file; `shown` names them in errors."""
+    return _peek(data[:_HEAD], len(data), io.BytesIO(data), shown)
+
+
+def _peek(head: bytes, size: int, source: str | Path | io.BytesIO, shown: str) -> AudioInfo:
+    if size == 0:
+        raise ValueError(f"{shown}: the file is empty")
+    try:
+        found = mp3.measure(head, size, lambda: _all_bytes(source))
+        _check_promise(head, size)
+    except ValueError as error:
+        raise ValueError(f"{shown}: {error}") from None
+    info = AudioInfo(*found) if found else _peek_other(source, shown)
+    if info.num_samples == 0:
+        raise ValueError(f"{shown}: no samples in it")
+    return info
+
+
+def _all_bytes(source: str | Path | io.BytesIO) -> bytes:
+    return source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
+
+
+def _check_promise(head: bytes, size: int) -> None:
+    """libsndfile takes a cut-off wav or sphere file for a shorter one; their headers know better."""
+    start, promised = _promise(head)
+    if size - start < promised:
+        raise ValueError(f"truncated: its header promises {promised} bytes, {size - start} are there")
+
+
+def _promise(head: bytes) -> tuple[int, int]:
+    """Where the samples start and how many bytes of them there should be (0: not said)."""
+    if head[:4] == b"RIFF" and (at := head.find(b"data")) > 0:
+        promised = int.from_bytes(head[at + 4 : at + 8], "little")
+        # writers to a pipe cannot know and put the largest number
+        return at + 8, promised if promised < 0x7FFF_F000 else 0
+    if head[:7] == b"NIST_1A" and b"shorten" not in head:
+        fields = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", head)}
+        counts = (b"sample_count", b"channel_count", b"sample_n_bytes")
+        return int(head[8:16]), math.prod(fields.get(name, 1) for name in counts)
+    return 0, 0
+
+
+def _peek_other(source: str | Path | io.BytesIO, shown: str) -> AudioInfo:
+    try:
+        found = soundfile.info(source)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise ValueError(f"{shown}: not readable as audio ({_reason(error)})") from None
+    return AudioInfo(found.frames, found.samplerate, found.channels)
+
+
+def _reason(error: Exception) -> str:
+    said = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    return said or f"libsndfile error {getattr(error, 'code', '')}"
+
+
+def read(path: str | Path, start: float = 0.0, duration: float | None = None) -> Wave:
+    """Samples (samples,) at 16 kHz, channels averaged, from `start` seconds on, at most `duration` seconds.
+
+    Raises FileNotFoundError when the file is missing, ValueError when it cannot be decoded.
+    """
+    wave, rate = _decode(path, start, duration)
+    return _to_16k(wave.mean(axis=1) if wave.shape[1] > 1 else wave[:, 0], rate)
+
+
+def read_cut(cut: Any) -> Wave:
+    """Samples (samples,) of a Lhotse cut: its channel, exactly as many samples as the cut has at 16 kHz.
+
+    Raises ValueError naming the cut and the file when it is missing, cannot be decoded, or ends more than
+    0.1 s before the cut does.
+    """
+    try:
+        wave = _plain(cut) if _is_plain(cut) else _by_lhotse(cut)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(f"cut {cut.id}: {error}") from None
+    wanted = num_samples(cut.duration)
+    if len(wave) < wanted - TOLERANCE * SAMPLE_RATE:
+        raise ValueError(
+            f"cut {cut.id}: {_source(cut)} gives {len(wave) / SAMPLE_RATE:.2f} s of the {cut.duration:.2f} s "
+            "that the manifest promises; the file is truncated or the manifest is stale"
+        )
+    return wave[:wanted] if len(wave) >= wanted else np.pad(wave, (0, wanted - len(wave)))
+
+
+def num_samples(seconds: float) -> int:
+    """Samples at 16 kHz, halves up, as Lhotse counts them."""
+    return int(round(seconds * SAMPLE_RATE, 8) + 0.5)
+
+
+def transcode(path: str | Path, out: Path, start: float = 0.0, duration: float | None = None) -> AudioInfo:
+    """Write (part of) a file as 16 kHz mono 16-bit FLAC, atomically; a newer `out` is left as it is.
+
+    Raises as `read`.
+    """
+    if not (out.is_file() and out.stat().st_mtime >= Path(path).stat().st_mtime):
+        wave = read(path, start, duration)
+        with atomic_file(out) as fresh:
+            soundfile.write(fresh, wave, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return peek(out)
+
+
+def _decode(path: str | Path, start: float, duration: float | None) -> tuple[Wave, int]:
+    """Samples (samples, channels) at the file's own rate, and that rate."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no audio file {path}")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if start > 0:
+                file.seek(min(round(start * rate), file.frames))
+            frames = -1 if duration is None else round(duration * rate)
+            return file.read(frames, dtype="float32", always_2d=True), rate
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path}: not readable as audio ({_reason(error)})") from None
+
+
+def _to_16k(wave: Wave, rate: int) -> Wave:
+    return wave if rate == SAMPLE_RATE else soxr.resample(wave, rate, SAMPLE_RATE, quality="HQ")
+
+
+def _is_plain(cut: Any) -> bool:
+    if not isinstance(cut, MonoCut) or cut.recording is None or len(cut.recording.sources) != 1:
+        return False
+    transforms = cut.recording.transforms or ()
+    return cut.recording.sources[0].type == "file" and all(map(_is_resampling, transforms))
+
+
+def _is_resampling(transform: Any) -> bool:
+    return transform["name"] == "Resample" if isinstance(transform, dict) else isinstance(transform, Resample)
+
+
+def _plain(cut: Any) -> Wave:
+    source = cut.recording.sources[0]
+    # reading to the end is cheaper than asking for a length, and the manifest's may be a hair short
+    whole = cut.start == 0 and cut.duration >= cut.recording.duration - TOLERANCE
+    wave, rate = _decode(source.source, cut.start, None if whole else cut.duration)
+    return _to_16k(wave[:, source.channels.index(cut.channel)], rate)
+
+
+def _by_lhotse(cut: Any) -> Wave:
+    """Archives, commands, URLs, several channels or augmentations: whatever Lhotse can load."""
+    cut = _without_resampling(cut)
+    try:
+        wave = np.atleast_2d(cut.load_audio()).mean(axis=0)
+    except (AudioLoadingError, DurationMismatchError, OSError) as error:
+        raise ValueError(f"{_source(cut)}: {str(error).strip().splitlines()[0]}") from None
+    return _to_16k(wave, cut.sampling_rate)
+
+
+def _without_resampling(cut: Any) -> Any:
+    recording: Any = getattr(cut, "recording", None)
+    transforms = recording.transforms if recording is not None else None
+    if not transforms or not all(map(_is_resampling, transforms)):
+        return cut
+    first = transforms[0]
+    rate = first["kwargs"]["source_sampling_rate"] if isinstance(first, dict) else first.source_sampling_rate
+    length = round(recording.duration * rate)
+    return replace(cut, recording=replace(recording, sampling_rate=rate, num_samples=length, transforms=None))
+
+
+def _source(cut: Any) -> str:
+    sources = getattr(getattr(cut, "recording", None), "sources", None)
+    return str(sources[0].source) if sources else "its audio"
