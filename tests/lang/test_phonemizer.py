@@ -36,7 +36,7 @@ def phones(language: str, sentence: str) -> str:
 @pytest.mark.parametrize(
     ("language", "sentence", "expected"),
     [
-        ("es", "qué hará el señor del perro", "k e | a ɾ a | e l | s e ɲ o ɾ | d e l | p e r o"),
+        ("es", "qué hará el señor del perro", "k e | a ɾ a | e l | s e ɲ o ɾ | ð e l | p e r o"),
         ("ky", "абдан жүрөктү жылытат", "ɑ b d[ ɑ n | dZ y r oe k t[ y | dZ ɯ l ɯ t[ ɑ t["),
         ("fr", "refuse-t-il l'œuvre", "ʁ ə f y z t i l | l œ v ʁ"),
         ("it", "l'acqua è fredda", "l a kː w a | e | f r e dː a"),

@@ -57,7 +57,7 @@ Phonemizer = Callable[[Sequence[str]], list[Spoken]]
 class Espeak:
     """espeak-ng with the voice of one language; make it once per language, each one holds 5 MB.
 
-    `language_switch` says what becomes of the marks around foreign words, "(en) w iː k ɛ n d (fr)": removed, or
+    `language_switch` says what becomes of the marks around foreign words, "(en) w iː k (fr)": removed, or
     kept as units of their own. Raises ValueError without espeak-ng, and for a language without a voice.
     """
 
