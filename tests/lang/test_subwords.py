@@ -15,6 +15,7 @@ def test_pieces_join_to_the_sentence(kind: Literal["bpe", "unigram"]) -> None:
     model = train(SENTENCES, SubwordSettings(kind=kind, size=30))
     pieces = model.encode("the dogs ran in rain")
     assert set(pieces) <= set(model.units)
+    assert model.speak(["the dogs ran in rain"])[0].phones == pieces
     assert model.decode(pieces) == "the dogs ran in rain"
     assert "".join(pieces).replace("▁", " ").strip() == "the dogs ran in rain"
 

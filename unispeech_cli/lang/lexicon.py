@@ -1,44 +1,81 @@
 """lexicon.txt, the pronunciations of words, and words.txt, their ids, as icefall has them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from unispeech_cli.atomic import write_text
+from unispeech_cli.lang.phonemizer import Spoken
+from unispeech_cli.lang.text import words
+from unispeech_cli.lang.tokens import UNKNOWN, TokenTable
 
 Pronunciations = Mapping[str, Sequence[tuple[str, ...]]]
 """Word -> its pronunciations, the likeliest first."""
+
+Pronounce = Callable[[Sequence[str]], Sequence[Sequence[tuple[str, ...]]]]
+"""Words on their own -> the pronunciations of each."""
 
 EPSILON, DISAMBIGUATION, SENTENCE_START, SENTENCE_END = "<eps>", "#0", "<s>", "</s>"
 
 
 class Pronounced:
-    """Counts how words were pronounced in running speech."""
+    """How the words of one language were pronounced in running speech, and which must still be asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str) -> None:
+        self._language = language
         self._counts: dict[str, Counter[tuple[str, ...]]] = {}
-        self._unheard: dict[str, None] = {}
 
-    def add(self, words: Sequence[str], pronunciations: Sequence[Sequence[str]]) -> None:
-        """Count one sentence: a pronunciation per word."""
-        for word, units in zip(words, pronunciations, strict=True):
-            self._counts.setdefault(word, Counter())[tuple(units)] += 1
+    def hear(self, sentence: str, spoken: Spoken) -> None:
+        """Count the pronunciations in a sentence, if it is plain which phones belong to which word."""
+        spelled = words(sentence, self._language)
+        parted = len(spelled) == len(spoken.words) and not spoken.switched
+        # a number is many groups and "of the" is one: the sum may be right by chance
+        if parted and not any(character.isdigit() for character in sentence):
+            for word, units in zip(spelled, spoken.words, strict=True):
+                self._counts.setdefault(word, Counter())[tuple(units)] += 1
+        else:
+            self.note(sentence)
 
-    def add_unaligned(self, words: Iterable[str]) -> None:
-        """Note words of a sentence that does not say which units belong to which of them."""
-        self._unheard.update(dict.fromkeys(words))
+    def note(self, sentence: str) -> None:
+        """Take in the words of a sentence without their pronunciations."""
+        for word in words(sentence, self._language):
+            self._counts.setdefault(word, Counter())
 
-    @property
-    def unheard(self) -> list[str]:
-        """Words that were never seen with a pronunciation of their own."""
-        return sorted(word for word in self._unheard if word not in self._counts)
+    def lexicon(
+        self, pronounce: Pronounce, table: TokenTable, at_most: int
+    ) -> dict[str, list[tuple[str, ...]]]:
+        """The `at_most` most frequent pronunciations of each word, in the table's symbols; ties by spelling.
 
-    def lexicon(self, at_most: int) -> dict[str, list[tuple[str, ...]]]:
-        """The `at_most` most frequent pronunciations of each word, ties by spelling."""
-        return {
-            word: sorted(counts, key=lambda units: (-counts[units], units))[:at_most]
-            for word, counts in sorted(self._counts.items())
+        Words never heard are asked of `pronounce`. A pronunciation with units that the table lacks, or with
+        `<unk>`, is left out, and a word without any other with it.
+        """
+        unheard = sorted(word for word, counts in self._counts.items() if not counts)
+        asked = dict(zip(unheard, pronounce(unheard), strict=True))
+        found = {word: asked.get(word) or _by_frequency(counts) for word, counts in self._counts.items()}
+        usable = {
+            word: [self._symbols(units, table) for units in variants if self._fits(units, table)]
+            for word, variants in found.items()
         }
+        return {word: variants[:at_most] for word, variants in usable.items() if variants}
+
+    def _fits(self, units: Sequence[str], table: TokenTable) -> bool:
+        return bool(units) and UNKNOWN not in units and not table.missing(units, self._language)
+
+    def _symbols(self, units: Sequence[str], table: TokenTable) -> tuple[str, ...]:
+        return tuple(table.symbol(unit, self._language) for unit in units)
+
+
+def _by_frequency(counts: Counter[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return sorted(counts, key=lambda units: (-counts[units], units))
+
+
+def merged(lexicons: Iterable[Pronunciations]) -> dict[str, list[tuple[str, ...]]]:
+    """One lexicon of several languages: a word that two of them have keeps the pronunciations of both."""
+    together: dict[str, dict[tuple[str, ...], None]] = {}
+    for lexicon in lexicons:
+        for word, variants in lexicon.items():
+            together.setdefault(word, {}).update(dict.fromkeys(variants))
+    return {word: list(variants) for word, variants in together.items()}
 
 
 def write_lexicon(path: Path, lexicon: Pronunciations) -> None:

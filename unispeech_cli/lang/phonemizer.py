@@ -51,7 +51,7 @@ class Spoken:
 
 
 Phonemizer = Callable[[Sequence[str]], list[Spoken]]
-"""Normalised sentences of one language -> phones: `Espeak.speak`, `Lexicon.speak`."""
+"""Normalised sentences of one language -> units: `Espeak.speak`, `Lexicon.speak`, `letters`, …"""
 
 
 class Espeak:
@@ -118,6 +118,11 @@ class Lexicon:
         return Spoken(
             [] if unknown else [list(self._variants[word][0]) for word in sentence], unknown=unknown
         )
+
+
+def letters(sentences: Sequence[str]) -> list[Spoken]:
+    """Normalised sentences in letters, the phones of whoever has no phonemizer."""
+    return [Spoken([list(word) for word in sentence.split()]) for sentence in sentences]
 
 
 def voice(language: str, voices: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Subword units, BPE or unigram; the only file that knows sentencepiece."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sentencepiece
 
 from unispeech_cli.atomic import atomic_file
+from unispeech_cli.lang.phonemizer import Spoken
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Subwords:
         """A normalised sentence -> pieces; `<unk>` for each run of unknown characters."""
         ids = self._processor.encode(sentence)
         return [self._processor.id_to_piece(index) for index in ids]
+
+    def speak(self, sentences: Sequence[str]) -> list[Spoken]:
+        """Normalised sentences in pieces, word by word: no piece reaches over a space."""
+        return [Spoken([self.encode(word) for word in sentence.split()]) for sentence in sentences]
 
     def decode(self, units: Iterable[str]) -> str:
         """Pieces -> sentence; `<unk>` becomes `⁇`."""
