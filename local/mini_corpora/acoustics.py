@@ -1,11 +1,10 @@
-"""What lies between a mouth and a file: microphone band, noise, room, level. Waves are float32, one channel."""
+"""What lies between a mouth and a file: microphone, noise, room, level. Waves are float32, mono."""
 
 import numpy as np
-from scipy.signal import butter, fftconvolve, sosfilt
 
 SILENCE = 1e-4
 CLIPPING = 0.97
-REVERB_OF_DIRECT_DELAY = 0.002
+REVERB_DELAY = 0.002
 
 
 def coloured_noise(rng: np.random.Generator, size: int, slope: float) -> np.ndarray:
@@ -27,22 +26,27 @@ def unit_power(wave: np.ndarray) -> np.ndarray:
     return (wave / max(float(np.sqrt(np.mean(np.square(wave)))), SILENCE)).astype(np.float32)
 
 
-def band_filter(low: float, high: float, rate: int) -> np.ndarray:
-    """Return the second-order sections that pass low..high Hz."""
-    return butter(2, [low, min(high, 0.48 * rate)], btype="bandpass", fs=rate, output="sos")
+def filtered(wave: np.ndarray, band: tuple[float, float], rate: int) -> np.ndarray:
+    """Pass a band of (low, high) Hz, falling by 12 dB an octave outside it."""
+    size = _fast_length(len(wave))
+    hertz = np.fft.rfftfreq(size, 1 / rate)[1:]
+    gain = 1 / np.sqrt((1 + (band[0] / hertz) ** 4) * (1 + (hertz / band[1]) ** 4))
+    spectrum = np.fft.rfft(wave, size) * np.concatenate([[0], gain])
+    return np.fft.irfft(spectrum, size)[: len(wave)].astype(np.float32)
 
 
-def filtered(wave: np.ndarray, sections: np.ndarray) -> np.ndarray:
-    """Apply a filter from `band_filter`."""
-    return sosfilt(sections, wave).astype(np.float32)
+def _fast_length(size: int) -> int:
+    """Return the next 2**n or 3 * 2**n, lengths of quick Fourier transforms."""
+    power = 1 << (size - 1).bit_length()
+    return power * 3 // 4 if power * 3 // 4 >= size else power
 
 
 def room(rng: np.random.Generator, rate: int, decay: float, reverb_db: float) -> np.ndarray:
-    """Return a room's impulse response: the direct sound, then a tail `reverb_db` from it, RT60 `decay` seconds."""
+    """Return a room's impulse response: direct sound, then a tail of `reverb_db` and RT60 `decay` seconds."""
     size = int(rate * decay)
     time = np.arange(size) / rate
     tail = rng.standard_normal(size) * 10 ** (-3 * time / decay)
-    tail[: int(rate * REVERB_OF_DIRECT_DELAY)] = 0
+    tail[: int(rate * REVERB_DELAY)] = 0
     tail *= 10 ** (reverb_db / 20) / np.sqrt(np.sum(np.square(tail)))
     tail[0] = 1
     return tail.astype(np.float32)
@@ -50,7 +54,9 @@ def room(rng: np.random.Generator, rate: int, decay: float, reverb_db: float) ->
 
 def in_room(wave: np.ndarray, response: np.ndarray) -> np.ndarray:
     """Return the wave as heard in a room, of the same length."""
-    return fftconvolve(wave, response)[: len(wave)].astype(np.float32)
+    size = _fast_length(len(wave) + len(response))
+    spectrum = np.fft.rfft(wave, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(spectrum, size)[: len(wave)].astype(np.float32)
 
 
 def excerpt(rng: np.random.Generator, noise: np.ndarray, size: int) -> np.ndarray:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from mini_corpora.counts import Row, count
 from mini_corpora.plan import Size, Style, Task, plan
-from mini_corpora.selection import Compose, SentenceSource
+from mini_corpora.selection import SentenceSource
 from mini_corpora.speaking import Spoken
-from mini_corpora.statistics import Row, count
 
 STAMP = ".mini_corpora.json"
-LIBRARIES = ("espeakng-loader", "numpy", "scipy", "soundfile", "soxr")
+LIBRARIES = ("espeakng-loader", "numpy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class Layout:
     """How a corpus is spoken and written."""
 
     style: Style
-    compose: Compose
     render: Callable[[Task, Path], list[Spoken]]
     finish: Callable[[Path, str, list[Spoken]], None]
 
@@ -56,7 +55,7 @@ class Order:
 
 
 def differences(order: Order) -> list[str] | None:
-    """Return the names of options that the corpus on disk was made with otherwise; None if there is no corpus."""
+    """Return the names of options that the corpus on disk was made with otherwise; None if there is none."""
     if not order.directory.exists():
         return None
     stamp = order.directory / STAMP
@@ -77,7 +76,7 @@ def build(order: Order, jobs: int) -> list[Row]:
     """Make the corpus, whole or not at all, and return its counts a split."""
     language = order.source.grammar.language
     name = f"{order.corpus}/{language}/{order.seed}"
-    tasks = plan(name, order.source, order.layout.style, order.layout.compose, order.size, order.seed)
+    tasks = plan(name, order.source, order.layout.style, order.size, order.seed)
     partial = order.directory.with_name(f".{order.directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -96,7 +95,7 @@ def build(order: Order, jobs: int) -> list[Row]:
 def _speak(layout: Layout, tasks: list[Task], directory: Path, jobs: int) -> list[Spoken]:
     # espeak's sound depends on all its calls before, so every speaker gets a fresh process.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["scipy.signal", "soundfile", "soxr", "yaml"])
+    context.set_forkserver_preload(["numpy", "soundfile", "soxr", "yaml"])
     work = [(layout.render, task, directory) for task in tasks]
     with context.Pool(jobs, maxtasksperchild=1) as pool:
         return [one for spoken in pool.imap(_render, work, chunksize=1) for one in spoken]

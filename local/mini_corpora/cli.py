@@ -5,16 +5,18 @@ import json
 import sys
 from pathlib import Path
 
-from mini_corpora import commonvoice
+from mini_corpora import commonvoice, librispeech, tedlium3
 from mini_corpora.build import Layout, Order, build, differences, read_rows
+from mini_corpora.counts import Row, table
 from mini_corpora.grammar import load_grammar
 from mini_corpora.plan import Size
 from mini_corpora.selection import SentenceSource, read_lines
-from mini_corpora.statistics import Row, table
 
 LANGUAGE_FILES = Path(__file__).parent / "languages"
 LAYOUTS = {
-    "commonvoice": Layout(commonvoice.STYLE, commonvoice.compose, commonvoice.render, commonvoice.finish),
+    "commonvoice": Layout(commonvoice.STYLE, commonvoice.render, commonvoice.finish),
+    "librispeech": Layout(librispeech.STYLE, librispeech.render, librispeech.finish),
+    "tedlium3": Layout(tedlium3.STYLE, tedlium3.render, tedlium3.finish),
 }
 MANY_LANGUAGES = "commonvoice"
 DEFAULT_HOURS = 0.25
@@ -24,7 +26,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line; exits 2 on a usage error."""
     parser = argparse.ArgumentParser(
         prog="mini_corpora",
-        description="Write small synthetic corpora in the layouts of CommonVoice, LibriSpeech and TED-LIUM 3.",
+        description="Write synthetic corpora in the layouts of CommonVoice, LibriSpeech and TED-LIUM 3.",
         epilog="example: python local/mini_corpora --out download --languages en,it --hours en=0.9,it=0.3",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder that gets one folder a corpus")
@@ -75,10 +77,12 @@ def orders(options: argparse.Namespace) -> list[Order]:
     """Turn options into the corpora wanted; raise ValueError for what cannot be made."""
     files = {language: Path(file) for language, file in options.sentences}
     wanted = [(c, lang) for c in options.corpora for lang in _languages(c, options.languages)]
-    known = {"", *files, *(lang if c == MANY_LANGUAGES else c for c, lang in wanted)}
-    unknown = set(options.hours) - known
+    unknown = set(options.hours) - {"", *(lang if c == MANY_LANGUAGES else c for c, lang in wanted)}
+    unknown |= set(files) - {lang for _, lang in wanted}
     if unknown:
-        raise ValueError(f"--hours names {', '.join(sorted(unknown))}, which is not being made")
+        raise ValueError(
+            f"--hours or --sentences names {', '.join(sorted(unknown))}, which is not being made"
+        )
     return [_order(options, files, corpus, language) for corpus, language in wanted]
 
 

@@ -13,25 +13,33 @@ from mini_corpora.plan import Style, Task
 from mini_corpora.selection import SPLITS
 from mini_corpora.speaking import Spoken, count_phones, random_numbers, start_voice, utterances
 
-STYLE = Style(
-    rates=(115, 180),
-    sentences_an_utterance=(1,),
-    train_seconds=32.0,
-    held_out_seconds=17.0,
-    pauses=(0.1, 0.45),
-)
-
 COLUMNS = (
-    "client_id path sentence_id sentence sentence_domain up_votes down_votes age gender accents variant locale segment"
-).split()
+    *("client_id", "path", "sentence_id", "sentence", "sentence_domain", "up_votes", "down_votes"),
+    *("age", "gender", "accents", "variant", "locale", "segment"),
+)
 REPORTED_COLUMNS = ("sentence", "sentence_id", "locale", "reason")
 GENDERS = {"female": "female_feminine", "male": "male_masculine"}
 AGES = ("teens", "twenties", "thirties", "fourties", "fifties", "sixties", "")
 
-RATES = (32000, 32000, 32000, 48000)
+RATES = (32000, 32000, 32000, 32000, 48000)
 NOISE_SECONDS = 6
 FIRST_CLIP = {"train": 20_000_000, "dev": 30_000_000, "test": 40_000_000}
 CLIPS_A_SPEAKER = 1000
+
+
+def compose(sentences: list[str], _rng: random.Random) -> str:
+    """One sentence is one clip."""
+    return " ".join(sentences)
+
+
+STYLE = Style(
+    rates=(105, 165),
+    sentences_an_utterance=(1,),
+    train_seconds=32.0,
+    held_out_seconds=17.0,
+    pauses=(0.15, 0.5),
+    compose=compose,
+)
 
 
 @dataclass(frozen=True)
@@ -39,16 +47,11 @@ class Microphone:
     """A speaker's recording gear and room."""
 
     rate: int
-    sections: np.ndarray
+    band: tuple[float, float]
     noise: np.ndarray
     room: np.ndarray | None
     snr_db: float
     level_db: float
-
-
-def compose(sentences: list[str], _rng: random.Random) -> str:
-    """One sentence is one clip."""
-    return " ".join(sentences)
 
 
 def render(task: Task, directory: Path) -> list[Spoken]:
@@ -60,7 +63,8 @@ def render(task: Task, directory: Path) -> list[Spoken]:
     clips.mkdir(parents=True, exist_ok=True)
     lengths: list[tuple[str, str, float]] = []
     for number, text, wave in utterances(engine, task, microphone.rate, STYLE.pauses):
-        name = f"common_voice_{task.language}_{FIRST_CLIP[task.split] + task.number * CLIPS_A_SPEAKER + number}.mp3"
+        clip_number = FIRST_CLIP[task.split] + task.number * CLIPS_A_SPEAKER + number
+        name = f"common_voice_{task.language}_{clip_number}.mp3"
         clip = _record(wave, microphone, rng)
         soundfile.write(
             clips / name,
@@ -89,7 +93,7 @@ def _draw_microphone(rng: np.random.Generator) -> Microphone:
     reverberant = rng.random() < 0.4
     return Microphone(
         rate=rate,
-        sections=acoustics.band_filter(rng.uniform(50, 180), high, rate),
+        band=(rng.uniform(50, 180), high),
         noise=noise,
         room=acoustics.room(rng, rate, rng.uniform(0.12, 0.3), rng.uniform(-14, -6)) if reverberant else None,
         snr_db=rng.uniform(20, 42),
@@ -102,14 +106,18 @@ def _record(wave: np.ndarray, microphone: Microphone, rng: np.random.Generator) 
     noise = acoustics.excerpt(rng, microphone.noise, len(speech))
     speech = acoustics.with_noise(speech, noise, microphone.snr_db + rng.uniform(-2, 2))
     return acoustics.at_level(
-        acoustics.filtered(speech, microphone.sections), microphone.level_db + rng.uniform(-2, 2)
+        acoustics.filtered(speech, microphone.band, microphone.rate), microphone.level_db + rng.uniform(-2, 2)
     )
 
 
 def finish(directory: Path, language: str, spoken: list[Spoken]) -> None:
     """Write the TSV files beside the clips."""
     rows = {split: [_row(one, language) for one in spoken if one.split == split] for split in SPLITS}
-    tables = rows | {"validated": sum(rows.values(), []), "invalidated": [], "other": []}
+    tables = rows | {
+        "validated": [row for split in SPLITS for row in rows[split]],
+        "invalidated": [],
+        "other": [],
+    }
     for name, lines in tables.items():
         _write_table(directory / f"{name}.tsv", COLUMNS, lines)
     _write_table(directory / "reported.tsv", REPORTED_COLUMNS, [])

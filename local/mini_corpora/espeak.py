@@ -52,7 +52,7 @@ class Engine:
             self._lib.espeak_SetParameter(parameter, value, 0)
 
     def speak(self, text: str, seed: int) -> np.ndarray:
-        """Return `text` as float32 samples in -1..1 at `self.rate`; `seed` drives the breathy voices' noise."""
+        """Return `text` as float32 samples in -1..1 at `self.rate`; `seed` drives the breath noise."""
         self._pieces = []
         self._lib.espeak_ng_SetRandSeed(ctypes.c_long(seed))
         data = text.encode() + b"\0"

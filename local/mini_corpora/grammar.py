@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 SLOT = re.compile(r"\{(\w+)\}")
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 SENTENCE_ENDS = (".", "!", "?", "…")
 EXCLAMATIONS = 0.05
 
@@ -63,11 +63,16 @@ def capitalise(text: str, language: str) -> str:
     return first + text[1:]
 
 
+def words(text: str, language: str) -> list[str]:
+    """Return the lower-cased words of a text, without punctuation; hyphens part words, apostrophes do not."""
+    return WORD.findall(lower(text, language))
+
+
 def word_types(grammar: Grammar) -> set[str]:
     """Return the distinct lower-cased words of all lists and templates."""
     texts = [SLOT.sub(" ", template) for template in grammar.templates]
     texts += [entry for entries in grammar.lists.values() for entry in entries]
-    return {lower(word, grammar.language) for text in texts for word in WORD.findall(text)}
+    return {word for text in texts for word in words(text, grammar.language)}
 
 
 def sentences(grammar: Grammar, rng: random.Random) -> Iterator[str]:

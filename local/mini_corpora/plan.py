@@ -2,26 +2,27 @@
 
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mini_corpora.selection import HELD_OUT, Chooser, Compose, SentenceSource
 from mini_corpora.voices import Voice, draw_voices
 
-# Letters a second at espeak's default rate, on the high side, so that no speaker runs out of text.
-LETTERS_PER_SECOND = 21
+LETTERS_PER_SECOND = 19  # at espeak's default rate, pauses between utterances included
 DEFAULT_RATE = 175
-SPARE_UTTERANCES = 2
+FEWEST_UTTERANCES = 2
 
 
 @dataclass(frozen=True)
 class Style:
-    """How people speak in a corpus: espeak rates, sentences an utterance, seconds a speaker, silence around speech."""
+    """How people speak in a corpus: espeak rates, seconds of pause; `compose` joins sentences."""
 
     rates: tuple[int, int]
     sentences_an_utterance: tuple[int, ...]
     train_seconds: float
     held_out_seconds: float
     pauses: tuple[float, float]
+    compose: Compose
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Task:
     espeak_voice: str
     split: str
     number: int
+    seed: int
     voice: Voice
     utterances: tuple[str, ...]
     seconds: float
@@ -47,40 +49,41 @@ class Size:
     test: float
 
 
-def plan(
-    name: str, source: SentenceSource, style: Style, compose: Compose, size: Size, seed: int
-) -> list[Task]:
+def plan(name: str, source: SentenceSource, style: Style, size: Size, seed: int) -> list[Task]:
     """Plan one corpus in one language; dev and test come first, so they do not change with the hours."""
     chooser = Chooser(source, name)
-    tasks: list[Task] = []
-    for split in (*HELD_OUT, "train"):
-        rng = random.Random(f"{name}/{split}/speakers")
-        seconds = getattr(size, split)
-        each = style.train_seconds if split == "train" else style.held_out_seconds
-        count = max(1, round(seconds / each))
-        for number, voice in enumerate(draw_voices(split, count, style.rates, seed, rng)):
-            texts = _utterances(chooser, split, style, compose, voice.rate, seconds / count, rng)
-            label = f"{name}/{split}/{number}"
-            grammar = source.grammar
-            tasks.append(
-                Task(label, grammar.language, grammar.voice, split, number, voice, texts, seconds / count)
-            )
-    return tasks
+    return [
+        task
+        for split in (*HELD_OUT, "train")
+        for task in _plan_split(f"{name}/{split}", split, chooser, style, getattr(size, split), seed)
+    ]
+
+
+def _plan_split(
+    name: str, split: str, chooser: Chooser, style: Style, seconds: float, seed: int
+) -> Iterator[Task]:
+    rng = random.Random(f"{name}/speakers")
+    count = max(1, round(seconds / (style.train_seconds if split == "train" else style.held_out_seconds)))
+    for number, voice in enumerate(draw_voices(split, count, style.rates, seed, rng)):
+        # More letters than anybody says in the time; a speaker stops when the time is over.
+        letters = math.ceil(seconds / count * LETTERS_PER_SECOND * voice.rate / DEFAULT_RATE)
+        yield Task(
+            name=f"{name}/{number}",
+            language=chooser.grammar.language,
+            espeak_voice=chooser.grammar.voice,
+            split=split,
+            number=number,
+            seed=seed,
+            voice=voice,
+            utterances=_utterances(chooser, split, style, letters, rng),
+            seconds=seconds / count,
+        )
 
 
 def _utterances(
-    chooser: Chooser,
-    split: str,
-    style: Style,
-    compose: Compose,
-    rate: int,
-    seconds: float,
-    rng: random.Random,
+    chooser: Chooser, split: str, style: Style, letters: int, rng: random.Random
 ) -> tuple[str, ...]:
-    """Choose what surely fills the seconds; the speaker stops when they are full."""
-    letters = math.ceil(seconds * LETTERS_PER_SECOND * rate / DEFAULT_RATE)
     texts: list[str] = []
-    while sum(map(len, texts)) < letters:
-        texts.append(chooser.take(split, rng.choice(style.sentences_an_utterance), compose, rng))
-    texts += [chooser.take(split, 1, compose, rng) for _ in range(SPARE_UTTERANCES)]
+    while sum(map(len, texts)) < letters or len(texts) < FEWEST_UTTERANCES:
+        texts.append(chooser.take(split, rng.choice(style.sentences_an_utterance), style.compose, rng))
     return tuple(texts)

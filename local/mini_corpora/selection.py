@@ -67,6 +67,7 @@ class Chooser:
     """Deals out the utterances of one corpus in one language, dev and test before train."""
 
     def __init__(self, source: SentenceSource, rng_name: str) -> None:
+        self.grammar = source.grammar
         self._language = source.grammar.language
         self._streams = {split: source.stream(random.Random(f"{rng_name}/{split}")) for split in SPLITS}
         self._used: set[tuple[str, ...]] = set()

@@ -15,7 +15,7 @@ from mini_corpora.plan import Task
 
 @dataclass(frozen=True)
 class Spoken:
-    """One utterance on disk. `clip` is its file or utterance id, `text` what was said, `seconds` its length."""
+    """One utterance on disk. `clip` is its file or its id, `text` the words said, `seconds` its length."""
 
     split: str
     speaker: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 # The wheel's variants that stay intelligible: whispers, robots and the most distorted are left out.
 MALE = (
     "Alex Andy Denis Diogo Gene Gene2 Henrique Hugo Mario Michael Mike Reed Tweaky adam antonio benjamin "
-    "boris ed edward fast grandpa iven3 iven4 john klatt3 klatt4 m1 m2 m3 m4 m5 m6 m7 m8 max michel miguel pablo "
-    "paul pedro quincy rob robert sandro victor"
+    "boris ed edward fast grandpa iven3 iven4 john klatt3 klatt4 m1 m2 m3 m4 m5 m6 m7 m8 max michel "
+    "miguel pablo paul pedro quincy rob robert sandro victor"
 )
 FEMALE = "Andrea Annie Nguyen anika aunty belinda f1 f2 f3 f4 f5 grandma linda steph steph2 steph3"
 GENDERS = ("female", "male")
