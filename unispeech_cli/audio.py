@@ -27,6 +27,7 @@ from unispeech_cli.atomic import atomic_file
 from unispeech_cli.frames import SAMPLE_RATE
 
 Wave = NDArray[np.float32]
+Source = str | Path | io.BytesIO
 # a file that ends this many seconds before its manifest says is broken; mp3 headers are off by up to 0.02 s
 TOLERANCE = 0.1
 _HEAD = 4096
@@ -79,7 +80,7 @@ def peek_bytes(data: bytes, shown: str) -> AudioInfo:
     return _peek(data[:_HEAD], len(data), io.BytesIO(data), shown)
 
 
-def _peek(head: bytes, size: int, source: str | Path | io.BytesIO, shown: str) -> AudioInfo:
+def _peek(head: bytes, size: int, source: Source, shown: str) -> AudioInfo:
     if size == 0:
         raise ValueError(f"{shown}: the file is empty")
     try:
@@ -93,7 +94,7 @@ def _peek(head: bytes, size: int, source: str | Path | io.BytesIO, shown: str) -
     return info
 
 
-def _all_bytes(source: str | Path | io.BytesIO) -> bytes:
+def _all_bytes(source: Source) -> bytes:
     return source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
 
 
@@ -117,7 +118,7 @@ def _promise(head: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _peek_other(source: str | Path | io.BytesIO, shown: str) -> AudioInfo:
+def _peek_other(source: Source, shown: str) -> AudioInfo:
     try:
         found = soundfile.info(source)
     except (soundfile.LibsndfileError, TypeError) as error:
@@ -130,7 +131,7 @@ def _reason(error: Exception) -> str:
     return said or f"libsndfile error {getattr(error, 'code', '')}"
 
 
-def read(path: str | Path, start: float = 0.0, duration: float | None = None) -> Wave:
+def read(path: Source, start: float = 0.0, duration: float | None = None) -> Wave:
     """Samples (samples,) at 16 kHz, channels averaged, from `start` seconds on, at most `duration` seconds.
 
     Raises FileNotFoundError when the file is missing, ValueError when it cannot be decoded.
@@ -163,21 +164,27 @@ def num_samples(seconds: float) -> int:
     return int(round(seconds * SAMPLE_RATE, 8) + 0.5)
 
 
-def transcode(path: str | Path, out: Path, start: float = 0.0, duration: float | None = None) -> AudioInfo:
-    """Write (part of) a file as 16 kHz mono 16-bit FLAC, atomically; a newer `out` is left as it is.
+def transcode(path: Source, out: Path, start: float = 0.0, duration: float | None = None) -> AudioInfo:
+    """Write (part of) a file as 16 kHz mono 16-bit FLAC, atomically; an `out` newer than it is left as it is.
 
     Raises as `read`.
     """
-    if not (out.is_file() and out.stat().st_mtime >= Path(path).stat().st_mtime):
+    if not _is_newer(out, path):
         wave = read(path, start, duration)
         with atomic_file(out) as fresh:
             soundfile.write(fresh, wave, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return peek(out)
 
 
-def _decode(path: str | Path, start: float, duration: float | None) -> tuple[Wave, int]:
+def _is_newer(out: Path, path: Source) -> bool:
+    if isinstance(path, io.BytesIO) or not out.is_file():
+        return False
+    return out.stat().st_mtime >= os.stat(path).st_mtime
+
+
+def _decode(path: Source, start: float, duration: float | None) -> tuple[Wave, int]:
     """Samples (samples, channels) at the file's own rate, and that rate."""
-    if not os.path.isfile(path):
+    if not isinstance(path, io.BytesIO) and not os.path.isfile(path):
         raise FileNotFoundError(f"no audio file {path}")
     try:
         with soundfile.SoundFile(path) as file:

@@ -1,5 +1,6 @@
 """What every corpus reader yields: utterances as the corpus lists them, and what could not be used."""
 
+import io
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,17 +31,22 @@ class Clip:
     start: float = 0.0
     duration: float | None = None
     promised: float | None = None
+    channel: int = 0
     command: bool = False
     custom: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """An utterance that was left out: `reason` in a few words to count by, `detail` for this one."""
+    """An utterance that was left out: `reason` in a few words to count by, `detail` for this one.
+
+    `expected` ones are as the corpus means them, and need no line each.
+    """
 
     id: str
     reason: str
     detail: str
+    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Split:
     transcripts: tuple[Path, ...]
     clips: Callable[[], Iterator[Clip | Dropped]]
     extras: tuple[Path, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,9 @@ def measure(clip: Clip) -> Measured | Dropped:
         return Dropped(clip.id, "missing file", str(error))
     except (ValueError, OSError) as error:
         return Dropped(clip.id, _kind(str(error)), str(error))
-    if clip.duration is None:
+    if clip.start == 0 and clip.duration is None:
         return _whole(clip, info)
-    return _segment(clip, info, clip.duration)
+    return _segment(clip, info, info.seconds - clip.start if clip.duration is None else clip.duration)
 
 
 def _whole(clip: Clip, info: AudioInfo) -> Measured | Dropped:
@@ -117,6 +124,11 @@ def _info(clip: Clip) -> AudioInfo:
     return peek(clip.path) if clip.duration is None else _peek_long(clip.path)
 
 
+def source(clip: Clip) -> str | io.BytesIO:
+    """What `audio.read` takes: the clip's path, or what its command writes."""
+    return io.BytesIO(_output(clip.path)) if clip.command else clip.path
+
+
 # segments of one long recording come one after the other
 @lru_cache(maxsize=16)
 def _peek_long(path: str) -> AudioInfo:
@@ -125,7 +137,11 @@ def _peek_long(path: str) -> AudioInfo:
 
 @lru_cache(maxsize=16)
 def _peek_command(command: str) -> AudioInfo:
+    return peek_bytes(_output(command), command)
+
+
+def _output(command: str) -> bytes:
     done = subprocess.run(command, shell=True, capture_output=True, check=False)
     if done.returncode != 0:
         raise ValueError(f"command failed with exit status {done.returncode}: {command}")
-    return peek_bytes(done.stdout, command)
+    return done.stdout
