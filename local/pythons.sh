@@ -10,15 +10,15 @@ if sys.implementation.name == "cpython":
 PY
 }
 
-# Prints the first interpreter of the versions given; one that cannot make an environment only where there is no other.
+# Describes the first interpreter of the versions given; one that cannot make environments where there is no other.
 find_python() {
   local wanted candidate version pip path lame=
   for wanted in "$@"; do
     for candidate in ${python:-$(type -ap "python$wanted" python3 python || true)}; do
       read -r version pip path < <(describe "$candidate") || continue
       [ "$version" = "$wanted" ] || continue
-      [ "$pip" = False ] || { echo "$path" && return; }
-      lame=${lame:-$path}
+      [ "$pip" = False ] || { echo "$version $pip $path" && return; }
+      lame=${lame:-$version $pip $path}
     done
   done
   echo "$lame"

@@ -29,7 +29,7 @@ die() {
 
 # --no-compile: all of torch takes half a minute to compile, and a run imports a tenth of it
 pip_install() {
-  local quiet=--quiet
+  local quiet=-qq
   [ ! -t 2 ] || quiet=
   "$venv/bin/python" -m pip install $quiet --no-compile "$@" >&2
 }
@@ -39,24 +39,17 @@ locked() {
 }
 
 choose_interpreter() {
+  local versions=3.11 version pip
   [ -z "$python" ] || describe "$python" >/dev/null || die "--python $python: no Python that runs"
-  if [ "$env" = torch2 ]; then
-    interpreter=$(find_python 3.11 3.12 3.13)
-  elif [ "$(uname -sm)" = "Linux x86_64" ]; then
-    interpreter=$(find_python 3.11)
-  fi
-  if [[ -z "$interpreter" && "$env" = k2 ]]; then
-    log "k2 has a wheel for Python 3.11 on Linux x86_64 only, found ${python:-neither}: setting up torch2, without k2"
+  [ "$env" = k2 ] || versions="3.11 3.12 3.13"
+  read -r version pip interpreter < <(find_python $versions)
+  if [[ "$env" = k2 && ( -z "$interpreter" || "$(uname -sm)" != "Linux x86_64" ) ]]; then
+    log "k2 has a wheel for Python 3.11 on Linux x86_64 only, which is not here: setting up torch2, without k2"
     exec local/setup.sh --env torch2 --python "$python" --active "$active"
   fi
   [ -n "$interpreter" ] || die "no Python 3.11, 3.12 or 3.13 ${python:+in $python}; as root:" \
     "apt-get install python3.11 python3.11-venv (or give one with --python)"
-}
-
-need_pip() {
-  local version pip path
-  read -r version pip path < <(describe "$interpreter")
-  [ "$pip" = True ] || die "$path cannot make environments; as root: apt-get install python$version-venv"
+  [ "$pip" = True ] || die "$interpreter cannot make environments; as root: apt-get install python$version-venv"
 }
 
 # What the environment is made from; a folder or file of wheels counts with its date.
@@ -126,7 +119,6 @@ PY
 }
 
 make() {
-  need_pip
   rm -rf "$venv"
   "$interpreter" -m venv "$venv" >&2
   if [ -n "$torch" ]; then

@@ -27,9 +27,7 @@ VOICES = {
 }
 # libsndfile's container and encoding
 FORMATS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", None), "sph": ("NIST", "PCM_16")}
-SET_UP = "./local/setup.sh"
-SET_UP_TORCH2 = "./local/setup.sh --env torch2"
-SET_UP_K2 = "./local/setup.sh --env torch2 --k2 WHEEL-OR-INDEX"
+SCRIPT = Path(__file__).parents[2] / "local" / "setup.sh"
 FREE_GIGABYTES = 5.0
 
 
@@ -67,27 +65,30 @@ def healthy(checks: Sequence[Check]) -> bool:
 
 def _probes(directory: Path) -> list[_Probe]:
     old_torch = _torch_major() == 1
+    pip = f"{sys.executable} -m pip install"
     lhotse = "lhotse==1.32.1" if old_torch else "-U lhotse urllib3"
-    install = f"{sys.executable} -m pip install"
-    voices = [
-        _Probe(f"voice {language}", partial(_voice, voice), f"{install} -U espeakng-loader", needed=False)
-        for language, voice in VOICES.items()
-    ]
-    formats = [
-        _Probe(f"audio {name}", partial(_audio, *container), f"{install} -U soundfile")
-        for name, container in FORMATS.items()
-    ]
     return [
-        _Probe("python", _python, f"{SET_UP} --python python3.11"),
-        _Probe("torch", _torch, SET_UP),
-        _Probe("gpu", _gpus, SET_UP_TORCH2, needed=False),
-        _Probe("k2", _k2, SET_UP if old_torch else SET_UP_K2, needed=old_torch),
-        _Probe("lhotse", _lhotse, f"{install} {lhotse}"),
-        _Probe("espeak-ng", _espeak, f"{install} phonemizer espeakng-loader", needed=False),
-        *voices,
-        *formats,
+        _Probe("python", _python, _set_up("--python python3.11")),
+        _Probe("torch", _torch, _set_up("" if _torch_major() in (None, 1) else "--env torch2")),
+        _Probe("gpu", _gpus, _set_up("--env torch2"), needed=False),
+        _Probe("k2", _k2, _set_up("" if old_torch else "--env torch2 --k2 WHEEL-OR-INDEX"), needed=old_torch),
+        _Probe("lhotse", _lhotse, f"{pip} {lhotse}"),
+        _Probe("espeak-ng", _espeak, f"{pip} phonemizer espeakng-loader", needed=False),
+        *(
+            _Probe(f"voice {language}", partial(_voice, voice), f"{pip} -U espeakng-loader", needed=False)
+            for language, voice in VOICES.items()
+        ),
+        *(
+            _Probe(f"audio {name}", partial(_audio, *container), f"{pip} -U soundfile")
+            for name, container in FORMATS.items()
+        ),
         _Probe("disk", partial(_disk, directory), "make room, or work in a directory on a larger disk"),
     ]
+
+
+def _set_up(options: str) -> str:
+    script = str(SCRIPT) if SCRIPT.is_file() else "in a clone of the project: ./local/setup.sh"
+    return f"{script} {options}".rstrip()
 
 
 def _checked(probe: _Probe) -> Check:
