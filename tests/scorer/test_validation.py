@@ -1,10 +1,12 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from unispeech_cli.batches.batch import Batch, Example, collate
+from unispeech_cli.objective.unispeech import Losses
 from unispeech_cli.scorer.alignment import Counts
-from unispeech_cli.scorer.validation import error_rate
+from unispeech_cli.scorer.validation import error_rate, mean_loss
 
 # what the frames say, in place of samples: token ids with blank 0
 HEARD = {"right": [1, 0, 2, 2], "wrong": [0, 3, 3, 1, 0], "silent": [0, 0, 0], "unlabelled": [1, 2, 3]}
@@ -15,9 +17,8 @@ def example(cut_id: str, labels: list[int] | None) -> Example:
     return Example(cut_id, "es", torch.tensor(HEARD[cut_id], dtype=torch.float32), token_L)
 
 
-def recognise(batch: Batch) -> tuple[Tensor, Tensor]:
-    prob_BTV = 0.9 * F.one_hot(batch.wave_BS.long(), 4) + 0.025
-    return prob_BTV.log(), batch.wave_lengths_B
+def recognize(wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+    return 5.0 * F.one_hot(wave_BS.long(), 4), wave_lengths_B
 
 
 def test_errors_are_counted_over_all_labelled_utterances() -> None:
@@ -25,24 +26,44 @@ def test_errors_are_counted_over_all_labelled_utterances() -> None:
         collate([example("wrong", [2, 1]), example("unlabelled", None), example("right", [1, 2])]),
         collate([example("silent", [3])]),
     ]
-    rate = error_rate(recognise, batches)
+    rate = error_rate(recognize, batches)
     assert rate.counts == Counts(correct=3, substitutions=1, deletions=1)
     assert (rate.fraction, rate.utterances) == (0.4, 3)
     assert rate.seconds == (5 + 4 + 3) / 16_000
 
 
 def test_nothing_labelled_is_no_error() -> None:
-    assert error_rate(recognise, [collate([example("unlabelled", None)])]).fraction == 0
+    assert error_rate(recognize, [collate([example("unlabelled", None)])]).fraction == 0
 
 
 def test_no_gradients_are_kept() -> None:
     seen = []
 
-    def remember(batch: Batch) -> tuple[Tensor, Tensor]:
-        weight = torch.ones(1, requires_grad=True)
-        log_prob_BTV, lengths_B = recognise(batch)
-        seen.append((weight * log_prob_BTV).requires_grad)
-        return log_prob_BTV, lengths_B
+    def remember(wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        logit_BTV, frame_lengths_B = recognize(wave_BS, wave_lengths_B)
+        seen.append((torch.ones(1, requires_grad=True) * logit_BTV).requires_grad)
+        return logit_BTV, frame_lengths_B
 
     error_rate(remember, [collate([example("right", [1, 2])])])
     assert seen == [False]
+
+
+def test_mean_loss_is_one_term_per_counted_unit_with_the_same_draws_each_time() -> None:
+    noise = torch.nn.Dropout(0.5)
+
+    def objective(output: Tensor, batch: Batch) -> Losses:
+        return Losses(
+            {"wanted": output.sum(), "other": output.new_tensor(99.0)}, batch.wave_lengths_B.sum(), {}
+        )
+
+    class Echo(torch.nn.Module):
+        def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> Tensor:
+            return noise(wave_BS)
+
+    def measure(seed: int) -> float:
+        return mean_loss(Echo(), objective, batches, "wanted", seed)
+
+    batches = [collate([example("right", None), example("wrong", None)]), collate([example("silent", None)])]
+    assert measure(1) == measure(1) != measure(2)
+    noise.eval()
+    assert measure(1) == pytest.approx((5 + 7) / (4 + 5 + 3))

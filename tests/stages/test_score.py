@@ -8,7 +8,7 @@ import pytest
 from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, Units, write_hypotheses
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.provenance import record
-from unispeech_cli.stages.records import Note, Table
+from unispeech_cli.records import Note, Table
 from unispeech_cli.stages.score import score
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "icefall"

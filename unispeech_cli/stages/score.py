@@ -17,10 +17,10 @@ from unispeech_cli.decoder.hypotheses import (
     text_of,
 )
 from unispeech_cli.paths import DecodeDir
+from unispeech_cli.records import Note, Progress, Records, Table
 from unispeech_cli.scorer.alignment import align, count
 from unispeech_cli.scorer.icefall import Pairs, error_report, summary
 from unispeech_cli.scorer.rates import Rate, by_group, total
-from unispeech_cli.stages.records import Note, Progress, Records, Table
 
 # of each kind of units: the error rates that mean something, the one of the detailed reports first
 MEASURES: dict[Units, tuple[str, ...]] = {
