@@ -1,4 +1,4 @@
-"""Greedy error rate of a model on batches, for validation while training.
+"""How good a model is on held-out batches, while it trains.
 
 Legend: B utterances, S samples, T frames, V tokens with blank at 0, L labels.
 """
@@ -6,26 +6,44 @@ Legend: B utterances, S samples, T frames, V tokens with blank at 0, L labels.
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.decoder.search import greedy
 from unispeech_cli.frames import SAMPLE_RATE
+from unispeech_cli.objective.unispeech import Losses
 from unispeech_cli.scorer.alignment import align, count
 from unispeech_cli.scorer.rates import Rate, total
 
+Recognize = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
-def error_rate(recognise: Callable[[Batch], tuple[Tensor, Tensor]], batches: Iterable[Batch]) -> Rate:
+
+def error_rate(recognize: Recognize, batches: Iterable[Batch]) -> Rate:
     """Token error rate of greedy decoding over the labelled utterances of `batches`.
 
-    `recognise` moves the batch where it must and gives log-probabilities (B, T, V) and frame lengths (B,).
+    `recognize` makes logits (B, T, V) and frame lengths (B,) of samples (B, S) and their lengths.
     """
     with torch.no_grad():
-        return total(rate for batch in batches for rate in _rates(batch, *recognise(batch)))
+        return total(rate for batch in batches for rate in _rates(batch, recognize))
 
 
-def _rates(batch: Batch, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> Iterator[Rate]:
-    for row, path in enumerate(greedy(log_prob_BTV, frame_lengths_B)):
+def mean_loss(
+    model: nn.Module, objective: Callable[..., Losses], batches: Iterable[Batch], term: str, seed: int
+) -> float:
+    """One term of the objective per counted unit over `batches`, with the same masks and draws each time."""
+    torch.manual_seed(seed)
+    summed = count_all = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            losses = objective(model(batch.wave_BS, batch.wave_lengths_B), batch)
+            summed, count_all = summed + float(losses.terms[term]), count_all + float(losses.count)
+    return summed / max(count_all, 1.0)
+
+
+def _rates(batch: Batch, recognize: Recognize) -> Iterator[Rate]:
+    logit_BTV, frame_lengths_B = recognize(batch.wave_BS, batch.wave_lengths_B)
+    paths = greedy(logit_BTV.float().log_softmax(-1).cpu(), frame_lengths_B.cpu())
+    for row, path in enumerate(paths):
         if batch.labelled_B[row]:
             ref = batch.token_BL[row, : batch.token_lengths_B[row]].tolist()
             yield Rate(count(align(ref, path.ids)), 1, float(batch.wave_lengths_B[row]) / SAMPLE_RATE)
