@@ -8,11 +8,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
-__init__ records atomic settings paths frames provenance audio
-corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi manifests
-lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.graphs
+__init__ records atomic settings paths frames provenance
+mp3 audio corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
+lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.graphs
 batches.batch batches.index batches.plan batches.loader
-model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
+model.activation model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.journal trainer.loop trainer.session
 decoder.search decoder.lattice decoder.hypotheses

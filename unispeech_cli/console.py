@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table as Drawn
 
-from unispeech_cli.stages.records import Note, Progress, Records, Table
+from unispeech_cli.records import Note, Progress, Records, Table
 
 # a pipe or log file gets one line per task and this many seconds
 PLAIN_INTERVAL = 15.0

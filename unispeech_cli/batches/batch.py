@@ -41,6 +41,11 @@ class Batch:
         """Seconds of speech, padding not counted."""
         return float(self.wave_lengths_B.sum()) / SAMPLE_RATE
 
+    @property
+    def padded_seconds(self) -> float:
+        """Seconds that the model works through, padding included."""
+        return self.wave_BS.numel() / SAMPLE_RATE
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch with its tensors on `device`."""
         return Batch(

@@ -72,7 +72,8 @@ def open_source(manifests: Sequence[Path], labelled: bool, settings: LoaderSetti
     if labelled:
         for manifest, index in zip(manifests, indexes, strict=True):
             _check_units(manifest, index, tokens)
-    place_N2 = np.array([(m, n) for m, index in enumerate(indexes) for n in range(len(index))], dtype=np.int64)
+    places = [np.stack([np.full(len(index), m), np.arange(len(index))], 1) for m, index in enumerate(indexes)]
+    place_N2 = np.concatenate(places)
     seconds_N = np.concatenate([index.seconds_N for index in indexes])
     shortest = max(settings.min_seconds, RECEPTIVE_FIELD / SAMPLE_RATE)
     kept_N = (seconds_N >= shortest) & (seconds_N <= settings.max_seconds)
@@ -89,10 +90,11 @@ def training_batches(
     seed: int,
     skip: int,
     on_fault: OnFault,
-) -> Iterator[Batch]:
+) -> Iterator[Batch | None]:
     """Batches without end, from batch number `skip` of the plan on.
 
-    A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`.
+    A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a batch
+    of which nothing could be read, so that the count of batches stays the position in the plan.
     """
     plan = endless_plan(_pools(sources, settings.labeled_share), settings.seconds_per_batch, seed)
     reader = _Reader(sources, tokens)
@@ -103,7 +105,7 @@ def training_batches(
         num_workers=settings.workers,
     )
     for loaded in loader:
-        yield from _reported(loaded, on_fault)
+        yield _reported(loaded, on_fault)
 
 
 def inference_batches(
@@ -113,14 +115,10 @@ def inference_batches(
 
     A cut whose audio cannot be read, or is under 400 samples, is left out with a line to `on_fault`.
     """
-    waiting: list[Cut] = []
-    for cut in sorted(cuts, key=lambda cut: -cut.duration):
-        if waiting and waiting[0].duration * (len(waiting) + 1) > seconds_per_batch:
-            yield from _reported(_load(waiting, tokens), on_fault)
-            waiting = []
-        waiting.append(cut)
-    if waiting:
-        yield from _reported(_load(waiting, tokens), on_fault)
+    for group in _grouped(sorted(cuts, key=lambda cut: -cut.duration), seconds_per_batch):
+        batch = _reported(_load(group, tokens), on_fault)
+        if batch is not None:
+            yield batch
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,22 @@ def _example(cut: Cut, tokens: TokenTable | None) -> Example:
     return Example(cut.id, language, wave_S, None if labels is None else torch.tensor(labels))
 
 
-def _reported(loaded: _Loaded, on_fault: OnFault) -> Iterator[Batch]:
+def _reported(loaded: _Loaded, on_fault: OnFault) -> Batch | None:
     for fault in loaded.faults:
         on_fault(fault)
-    if loaded.batch is not None:
-        yield loaded.batch
+    return loaded.batch
+
+
+def _grouped(cuts: Sequence[Cut], seconds_per_batch: float) -> Iterator[list[Cut]]:
+    """Neighbours, longest first, whose padded seconds fit."""
+    group: list[Cut] = []
+    for cut in cuts:
+        if group and group[0].duration * (len(group) + 1) > seconds_per_batch:
+            yield group
+            group = []
+        group.append(cut)
+    if group:
+        yield group
 
 
 def _pools(sources: Sequence[Source], labeled_share: float | None) -> list[Pool]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unispeech_cli.model.activation import gelu
 from unispeech_cli.model.frontend import length_mask
 
 
@@ -71,7 +72,7 @@ class Position(nn.Module):
         weight = self.weight_v * (self.weight_g / self._norm())
         y_BDT = F.conv1d(x_BTD.transpose(1, 2), weight, self.bias, padding=self.kernel // 2, groups=self.groups)
         # an even kernel gives one frame too many
-        return F.gelu(y_BDT[:, :, : x_BTD.shape[1]]).transpose(1, 2)
+        return gelu(y_BDT[:, :, : x_BTD.shape[1]]).transpose(1, 2)
 
     def _norm(self) -> Tensor:
         return self.weight_v.square().sum((0, 1), keepdim=True).sqrt()
@@ -97,7 +98,7 @@ class Layer(nn.Module):
         return self.ffn_norm(x_BTD + self._drop(self._feed_forward(x_BTD)))
 
     def _feed_forward(self, x_BTD: Tensor) -> Tensor:
-        hidden_BTF = F.gelu(self.expand(x_BTD))
+        hidden_BTF = gelu(self.expand(x_BTD))
         return self.contract(F.dropout(hidden_BTF, self.settings.activation_dropout, self.training))
 
     def _drop(self, x_BTD: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unispeech_cli.frames import CONVOLUTIONS, RECEPTIVE_FIELD, convolved
+from unispeech_cli.model.activation import gelu
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Convolution(nn.Module):
         lengths_B = convolved(lengths_B, self.kernel, self.stride)
         if self.norm is not None:
             y_BTC = self.norm(y_BTC, lengths_B)
-        return F.gelu(y_BTC), lengths_B
+        return gelu(y_BTC), lengths_B
 
 
 class LayerNorm(nn.Module):

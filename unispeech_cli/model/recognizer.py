@@ -59,6 +59,11 @@ class Recognizer(nn.Module):
         context_BTD = F.dropout(context_BTD, self.settings.final_dropout, self.training)
         return Recognition(self.head(context_BTD), frame_lengths_B)
 
+    def recognize(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, T, V) and frame lengths (B,), as `UniSpeech.recognize` gives them."""
+        recognition = self(wave_BS, wave_lengths_B)
+        return recognition.logit_BTV, recognition.frame_lengths_B
+
     def _masks(self, feature_BTC: Tensor, frame_lengths_B: Tensor) -> tuple[Tensor, Tensor | None]:
         if not self.training:
             return torch.zeros_like(feature_BTC[:, :, 0], dtype=torch.bool), None

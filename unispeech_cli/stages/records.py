@@ -1,34 +1,5 @@
-"""What a long stage yields while it works: plain records, which the console draws and tests read."""
+"""Moved to `unispeech_cli.records`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from unispeech_cli.records import Note, Progress, Record, Records, Table
 
-
-@dataclass(frozen=True)
-class Note:
-    """One line for the person who waits."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a task is: `done` of `total` units (total None: not known), with a few words on its state."""
-
-    task: str
-    done: int
-    total: int | None
-    status: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A result: rows of plain values under column names."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str | int | float | None, ...]] = field(default_factory=list)
-
-
-Record = Note | Progress | Table
-Records = Iterator[Record]
+__all__ = ["Note", "Progress", "Record", "Records", "Table"]

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from unispeech_cli.atomic import atomic_dir, atomic_file, write_text
+
+
+def test_a_failed_write_leaves_the_former_file(tmp_path: Path) -> None:
+    path = tmp_path / "table.txt"
+    write_text(path, "former")
+    with pytest.raises(RuntimeError), atomic_file(path) as fresh:
+        fresh.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_keeps_its_suffixes_while_it_is_fresh(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "cuts.jsonl.gz") as fresh:
+        assert fresh.name.endswith(".jsonl.gz")
+        fresh.write_text("x")
+    assert (tmp_path / "cuts.jsonl.gz").read_text() == "x"
+
+
+def test_a_directory_takes_the_place_of_the_former(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint-1"
+    for name in ("old", "new"):
+        with atomic_dir(path) as fresh:
+            (fresh / name).write_text(name)
+    assert [item.name for item in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_directory_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), atomic_dir(tmp_path / "best") as fresh:
+        (fresh / "model").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,34 @@
+"""What long work yields on its way: plain records, which the console draws and tests read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for the person who waits."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a task is: `done` of `total` units (total None: not known), with a few words on its state."""
+
+    task: str
+    done: int
+    total: int | None
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result: rows of plain values under column names."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str | int | float | None, ...]] = field(default_factory=list)
+
+
+Record = Note | Progress | Table
+Records = Iterator[Record]

@@ -1,0 +1,134 @@
+"""Transcribed cuts and a pre-trained encoder in, an experiment directory with a CTC recogniser out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unispeech_cli import settings as settings_room
+from unispeech_cli.batches.batch import Batch
+from unispeech_cli.batches.loader import LoaderSettings, inference_batches, open_source, training_batches
+from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.manifests import read_cuts
+from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.model.unispeech import PRESETS
+from unispeech_cli.objective.unispeech import CtcObjective
+from unispeech_cli.paths import ExpDir, LangDir
+from unispeech_cli.records import Note, Records
+from unispeech_cli.scorer.validation import error_rate
+from unispeech_cli.trainer.checkpoint import Identity, find, load_weights, saved_model_settings, usable_device
+from unispeech_cli.trainer.optim import OptimSettings
+from unispeech_cli.trainer.schedule import RateSettings, rate_factor
+from unispeech_cli.trainer.session import RunSettings, Training, claim, train
+
+# what the weights of an encoder decide; dropout and the like may differ in fine-tuning
+ARCHITECTURE = {
+    "frontend": ("channels", "norm", "bias", "normalize_wave"),
+    "encoder": ("layers", "dim", "heads", "ffn_dim", "pre_norm", "position_kernel", "position_groups"),
+}
+
+
+@dataclass(frozen=True)
+class FreezeSettings:
+    """What stands still: the convolutions for good, all but the head for the first share of the run."""
+
+    frontend: bool = True
+    encoder: float = 0.1
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """Everything that fine-tuning can be told; defaults are the official 20k updates, tri-stage."""
+
+    model: RecognizerSettings = field(default_factory=RecognizerSettings)
+    freeze: FreezeSettings = field(default_factory=FreezeSettings)
+    optim: OptimSettings = field(default_factory=lambda: OptimSettings(lr=2e-5, eps=1e-8, weight_decay=0.0))
+    rate: RateSettings = field(default_factory=lambda: RateSettings(shape="tri-stage", warmup=0.1))
+    data: LoaderSettings = field(default_factory=lambda: LoaderSettings(62.5, 250.0, max_seconds=60.0))
+    run: RunSettings = field(default_factory=lambda: RunSettings(updates=20_000))
+
+
+def finetune(
+    exp: Path,
+    lang_dir: Path,
+    cuts: Sequence[Path],
+    dev: Sequence[Path],
+    *,
+    preset: str = "base",
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    init: Path | None = None,
+    device: str = "cpu",
+) -> Records:
+    """Train a CTC recogniser; the encoder comes from `init` (an experiment or checkpoint), else from scratch.
+
+    Raises ValueError for settings, tokens or an experiment directory that do not fit, FileNotFoundError for
+    missing inputs.
+    """
+    settings = read_settings(preset, config, overrides, init)
+    tokens = read_tokens(LangDir(lang_dir).tokens)
+    source = open_source(cuts, True, settings.data, tokens)
+    data, limit = settings.data, settings.data.max_seconds
+    yield Note(f"{len(source.seconds_N)} cuts, {source.hours:.3f} h; {source.left_out} over {limit:g} s left out")
+    yield Note(f"an update: {data.batches_per_update} batches of {data.seconds_per_batch:g} s")
+    experiment, where = ExpDir(exp), usable_device(device)
+    torch.manual_seed(settings.run.seed)
+    model = Recognizer(settings.model, len(tokens)).to(where)
+    if init is not None:
+        yield from (Note(line) for line in load_weights(model, find(init)))
+    model.context.frontend.requires_grad_(not settings.freeze.frontend)
+    plain = settings_room.dump(settings)
+    claim(experiment, plain, {"train": list(cuts), "dev": list(dev)}, init)
+    tokens.write(experiment.tokens)
+    training = Training(
+        stage="finetune",
+        run=settings.run,
+        optim=settings.optim,
+        model=model,
+        objective=CtcObjective(),
+        batches=lambda skip, on_fault: training_batches([source], tokens, data, settings.run.seed, skip, on_fault),
+        batches_per_update=data.batches_per_update,
+        before_update=lambda update: _schedule(model, settings, update),
+        measure="per",
+        validate=_validator(model, settings, tokens, dev, where),
+        identity=Identity(plain, tokens),
+        device=where,
+    )
+    yield from train(training, experiment)
+
+
+def read_settings(preset: str, config: Path | None, overrides: Sequence[str], init: Path | None) -> FinetuneSettings:
+    """Defaults, then the architecture of `init` or of the preset, then YAML file and overrides."""
+    if preset not in PRESETS:
+        raise ValueError(f"--preset {preset}: known are {', '.join(PRESETS)}")
+    parts: Mapping[str, Any] = PRESETS[preset] if init is None else saved_model_settings(find(init))
+    model = {room: _only(parts.get(room, {}), names) for room, names in ARCHITECTURE.items()}
+    return settings_room.load(FinetuneSettings, config, overrides, {"model": model})
+
+
+def _only(tree: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: tree[name] for name in names if name in tree}
+
+
+def _schedule(model: Recognizer, settings: FinetuneSettings, update: int) -> float:
+    updates = settings.run.updates
+    thawed = update >= settings.freeze.encoder * updates
+    for name, parameter in model.context.named_parameters():
+        if not (settings.freeze.frontend and name.startswith("frontend.")):
+            parameter.requires_grad_(thawed)
+    return settings.optim.lr * rate_factor(settings.rate, update, updates)
+
+
+def _validator(
+    model: Recognizer, settings: FinetuneSettings, tokens: TokenTable, dev: Sequence[Path], device: torch.device
+) -> Callable[[], float]:
+    cuts = [cut for path in dev for cut in read_cuts(path)]
+
+    def batches() -> Iterator[Batch]:
+        loaded = inference_batches(cuts, settings.data.seconds_per_batch, tokens, on_fault=lambda line: None)
+        return (batch.to(device) for batch in loaded)
+
+    return lambda: error_rate(model.recognize, batches()).fraction

@@ -1,0 +1,217 @@
+"""Checkpoints: whole or absent, checksummed, read back without unpickling anything."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.paths import CheckpointDir, ExpDir
+from unispeech_cli.provenance import hash_file
+from unispeech_cli.settings import build
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training stands."""
+
+    update: int
+    # batches of the plan consumed
+    batches: int
+    best: float | None = None
+    best_update: int | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes weights usable without the experiment around them."""
+
+    # the resolved settings as YAML
+    settings: str
+    tokens: TokenTable
+
+
+def save(
+    place: CheckpointDir,
+    model: nn.Module,
+    position: Position,
+    identity: Identity,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> None:
+    """Write a checkpoint; without an optimiser it serves decoding and fine-tuning only.
+
+    Raises OSError naming the directory when it cannot be written; nothing half-written stays behind.
+    """
+    try:
+        with atomic_dir(place.root) as root:
+            _write(CheckpointDir(root), model, position, identity, optimizer)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise OSError(f"{place.root} could not be written ({error}); make room and run the same command again") from None
+
+
+def restore(place: CheckpointDir, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+    """Bring model, optimiser and random state to where a checkpoint was written.
+
+    Raises ValueError naming a file whose checksum does not match.
+    """
+    _verify(place)
+    model.load_state_dict(_load(place.weights))
+    state = json.loads(place.state.read_text(encoding="utf-8"))
+    optimizer.load_state_dict(_unflattened(_load(place.optimizer), state["param_groups"]))
+    _restore_random(_load(place.random))
+    return Position(**state["position"])
+
+
+def latest(experiment: ExpDir) -> CheckpointDir | None:
+    """The newest checkpoint, None where there is none."""
+    updates = experiment.checkpoints()
+    return experiment.checkpoint(updates[-1]) if updates else None
+
+
+def prune(experiment: ExpDir, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints; best/ is not among them."""
+    for update in experiment.checkpoints()[:-keep]:
+        shutil.rmtree(experiment.checkpoint(update).root)
+
+
+def find(path: Path) -> CheckpointDir:
+    """The checkpoint that a path means: itself, or the best (else the newest) of an experiment directory.
+
+    Raises FileNotFoundError when there is none.
+    """
+    experiment = ExpDir(path)
+    for place in (CheckpointDir(path), experiment.best, latest(experiment)):
+        if place is not None and place.weights.is_file():
+            return place
+    raise FileNotFoundError(f"{path} holds no checkpoint (no model.safetensors, best/ or checkpoint-<update>/)")
+
+
+def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
+    """The verified weights of a checkpoint, on the CPU."""
+    _verify(place)
+    return _load(place.weights)
+
+
+def load_recognizer(path: Path, device: str = "cpu") -> tuple[Recognizer, TokenTable]:
+    """The recogniser of an experiment or checkpoint directory, ready to decode; also of a pre-training one.
+
+    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged or the device is not there.
+    """
+    place = find(path)
+    tokens = read_tokens(place.tokens)
+    parts = saved_model_settings(place)
+    known = {name: parts[name] for name in ("frontend", "encoder", "input_dropout") if name in parts}
+    model = Recognizer(build(RecognizerSettings, known), len(tokens))
+    weights = read_weights(place)
+    model.load_state_dict({name: weights[name] for name in model.state_dict()})
+    return model.to(usable_device(device)).eval(), tokens
+
+
+def load_weights(model: nn.Module, place: CheckpointDir) -> list[str]:
+    """Take over the weights of a checkpoint that the model has, and return lines on what was not taken.
+
+    A CTC head over another number of tokens stays new. Raises ValueError when the encoder is of another shape.
+    """
+    weights, own = read_weights(place), model.state_dict()
+    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    wrong = [name for name in own if name.startswith("context.") and name not in fitting]
+    if wrong:
+        raise ValueError(f"{place.root}: {wrong[0]} has another shape or is absent; use the settings it was made with")
+    model.load_state_dict(fitting, strict=False)
+    new = sorted({name.split(".")[0] for name in own if name not in fitting})
+    unused = sorted({name.split(".")[0] for name in weights if name not in own})
+    lines = [f"initialised from {place.root}" + (f"; new: {', '.join(new)}" if new else "")]
+    return lines + ([f"left behind: {', '.join(unused)}"] if unused else [])
+
+
+def saved_model_settings(place: CheckpointDir) -> dict[str, Any]:
+    """The `model` part of the settings that a checkpoint was trained with."""
+    settings = yaml.safe_load(place.settings.read_text(encoding="utf-8"))
+    return dict(settings["model"])
+
+
+def usable_device(name: str) -> torch.device:
+    """A device by name. Raises ValueError when this machine or this torch lacks it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {name} does not work here: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _write(
+    place: CheckpointDir,
+    model: nn.Module,
+    position: Position,
+    identity: Identity,
+    optimizer: torch.optim.Optimizer | None,
+) -> None:
+    state: dict[str, Any] = {"position": vars(position)}
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place.weights)
+    if optimizer is not None:
+        tensors, state["param_groups"] = _flattened(optimizer)
+        save_file(tensors, place.optimizer)
+        save_file(_random(), place.random)
+    place.state.write_text(json.dumps(state), encoding="utf-8")
+    place.settings.write_text(identity.settings, encoding="utf-8")
+    identity.tokens.write(place.tokens)
+    sums = {path.name: hash_file(path) for path in sorted(place.root.iterdir())}
+    place.checksums.write_text(json.dumps(sums, indent=2), encoding="utf-8")
+
+
+def _verify(place: CheckpointDir) -> None:
+    if not place.checksums.is_file():
+        raise ValueError(f"{place.root} is not a checkpoint: no {place.checksums.name}")
+    for name, expected in json.loads(place.checksums.read_text(encoding="utf-8")).items():
+        if hash_file(place.root / name) != expected:
+            raise ValueError(f"{place.root / name} is damaged: its checksum differs; remove {place.root}")
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not readable as safetensors: {error}") from None
+
+
+def _flattened(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    state = optimizer.state_dict()
+    tensors = {
+        f"{number}.{name}": torch.as_tensor(value).contiguous()
+        for number, values in state["state"].items()
+        for name, value in values.items()
+    }
+    return tensors, state["param_groups"]
+
+
+def _unflattened(tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        number, name = key.split(".", 1)
+        state.setdefault(int(number), {})[name] = value
+    return {"state": state, "param_groups": groups}
+
+
+def _random() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random(states: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,0 +1,34 @@
+"""AdamW over the parameters that train."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """Adam as in the official pre-training; gradients are clipped to `clip` by their whole norm."""
+
+    # the peak of the schedule
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-6
+    weight_decay: float = 0.01
+    clip: float = 25.0
+
+
+def make_optimizer(model: nn.Module, settings: OptimSettings) -> torch.optim.AdamW:
+    """AdamW; vectors (biases, norms, the mask embedding) do not decay. The rate is set update by update."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.eps)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every parameter group this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
