@@ -12,19 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-VOICES = {
-    "en": "en-us",
-    "es": "es",
-    "fr": "fr-fr",
-    "it": "it",
-    "ky": "ky",
-    "nl": "nl",
-    "ru": "ru",
-    "sv": "sv",
-    "tr": "tr",
-    "tt": "tt",
-    "zh": "cmn",
-}
+from unispeech_cli.lang import phonemizer
+
+# of the recipes and the mini corpora
+LANGUAGES = ("en", "es", "fr", "it", "ky", "nl", "ru", "sv", "tr", "tt", "zh")
 # libsndfile's container and encoding
 FORMATS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", None), "sph": ("NIST", "PCM_16")}
 SCRIPT = Path(__file__).parents[2] / "local" / "setup.sh"
@@ -75,8 +66,8 @@ def _probes(directory: Path) -> list[_Probe]:
         _Probe("lhotse", _lhotse, f"{pip} {lhotse}"),
         _Probe("espeak-ng", _espeak, f"{pip} phonemizer espeakng-loader", needed=False),
         *(
-            _Probe(f"voice {language}", partial(_voice, voice), f"{pip} -U espeakng-loader", needed=False)
-            for language, voice in VOICES.items()
+            _Probe(f"voice {language}", partial(_voice, language), f"{pip} -U espeakng-loader", needed=False)
+            for language in LANGUAGES
         ),
         *(
             _Probe(f"audio {name}", partial(_audio, *container), f"{pip} -U soundfile")
@@ -204,29 +195,15 @@ def _lhotse() -> str:
     return f"{lhotse.__version__}, samplers work"
 
 
-def _espeak_voices() -> tuple[str, set[str]]:
-    import espeakng_loader
-    from phonemizer.backend import EspeakBackend
-    from phonemizer.backend.espeak.wrapper import EspeakWrapper
-
-    data = Path(espeakng_loader.get_data_path())
-    if not data.is_dir():  # espeak-ng itself would end the process
-        raise FileNotFoundError(f"no espeak-ng data in {data}")
-    EspeakWrapper.set_library(espeakng_loader.get_library_path())
-    EspeakWrapper.set_data_path(str(data))
-    return ".".join(map(str, EspeakBackend.version())), set(EspeakBackend.supported_languages())
-
-
 def _espeak() -> str:
-    version, voices = _espeak_voices()
-    return f"{version}, {len(voices)} voices"
+    return phonemizer.versions()["espeak-ng"]
 
 
-def _voice(voice: str) -> str:
-    version, voices = _espeak_voices()
-    if voice not in voices:
-        raise RuntimeError(f"espeak-ng {version} has no voice {voice}")
-    return voice
+def _voice(language: str) -> str:
+    espeak = phonemizer.Espeak(language)
+    if not espeak.speak(["a"])[0].phones:
+        raise RuntimeError(f"the voice {espeak.voice} says nothing")
+    return espeak.voice
 
 
 def _audio(container: str, subtype: str | None) -> str:
