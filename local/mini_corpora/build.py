@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import soundfile
+
 from mini_corpora.counts import Row, count
 from mini_corpora.plan import Size, Style, Task, plan
 from mini_corpora.selection import SentenceSource
@@ -103,7 +105,10 @@ def _speak(layout: Layout, tasks: list[Task], directory: Path, jobs: int) -> lis
 
 def _render(work: tuple[Callable[[Task, Path], list[Spoken]], Task, Path]) -> list[Spoken]:
     render, task, directory = work
-    return render(task, directory)
+    try:
+        return render(task, directory)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"cannot write into {directory}, is there room? {error}") from error
 
 
 def _put_in_place(partial: Path, directory: Path) -> None:

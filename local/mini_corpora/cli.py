@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -144,5 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         _say(f"mini_corpora: {error}")
         return 1
-    print(json.dumps([row.as_dict() for row in rows], ensure_ascii=False) if options.json else table(rows))
+    try:
+        print(
+            json.dumps([row.as_dict() for row in rows], ensure_ascii=False) if options.json else table(rows)
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -5,6 +5,7 @@ The engine keeps state between calls, so one process must always make the same c
 """
 
 import ctypes
+import re
 
 import espeakng_loader
 import numpy as np
@@ -17,6 +18,7 @@ PHONES_IN_IPA = 0x02
 PHONE_SEPARATOR = "_"
 STRESS_MARKS = str.maketrans("", "", "ˈˌ")
 DEFAULT_RATE = 175
+HOME_COUNTRY = re.compile(r"^(\w+)-\1(?![\w-])")
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -45,11 +47,15 @@ class Engine:
 
     def set_voice(self, name: str, rate: int = DEFAULT_RATE, pitch: int = 50, pitch_range: int = 50) -> None:
         """Choose a voice such as `es` or `es+f3`; rate in words a minute, pitch and its range 0..99."""
-        if self._lib.espeak_SetVoiceByName(name.encode()) != 0:
+        # The voice of a language's home country is named after the language alone: `fr` speaks fr-fr.
+        if not self._choose(name) and not self._choose(HOME_COUNTRY.sub(r"\1", name)):
             raise ValueError(f"espeak-ng has no voice {name!r}: see the names in its voices folder")
         # Rate and pitch outlive a change of voice, so all of them are set each time.
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
             self._lib.espeak_SetParameter(parameter, value, 0)
+
+    def _choose(self, name: str) -> bool:
+        return self._lib.espeak_SetVoiceByName(name.encode()) == 0
 
     def speak(self, text: str, seed: int) -> np.ndarray:
         """Return `text` as float32 samples in -1..1 at `self.rate`; `seed` drives the breath noise."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mini_corpora.selection import HELD_OUT, Chooser, Compose, SentenceSource
 from mini_corpora.voices import Voice, draw_voices
 
-LETTERS_PER_SECOND = 19  # at espeak's default rate, pauses between utterances included
+LETTERS_PER_SECOND = 21  # at espeak's default rate, pauses between utterances included
 DEFAULT_RATE = 175
 FEWEST_UTTERANCES = 2
 
