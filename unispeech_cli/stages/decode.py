@@ -60,7 +60,7 @@ def decode(
     """
     settings, test_sets, place = settings or DecodeSettings(), _test_sets(cuts), find(exp)
     _check(method, out)
-    options = {"checkpoint": str(place.root), "method": method, "settings": asdict(settings)}
+    options = {"checkpoint": str(place.root), "method": method, **_flat(settings)}
     wanted = describe("decode", [place.checksums, *cuts], options, ["torch", "k2"])
     changed = differences(DecodeDir(out).decoded, wanted)
     if changed == []:
@@ -214,3 +214,7 @@ def _shown(hypothesis: Hypothesis, kind: Units) -> tuple[str, Sequence[str] | No
     if kind == "phones":
         return hypothesis.id, ref, hyp
     return hypothesis.id, None if ref is None else text_of(ref, kind).split(), text_of(hyp, kind).split()
+
+
+def _flat(settings: DecodeSettings) -> dict[str, float]:
+    return {"seconds_per_batch": settings.seconds_per_batch, **asdict(settings.beams)}

@@ -28,7 +28,6 @@ MEASURES: dict[Units, tuple[str, ...]] = {
     "letters": ("WER", "CER"),
     "bpe": ("WER", "CER"),
 }
-ALL_MEASURES = ("PER", "CER", "WER")
 MADE_OF = ("ins", "del", "sub", "ref", "utterances", "hours")
 GROUPS = ("language", "speaker", "domain")
 
@@ -150,31 +149,39 @@ def _kaldi_line(result: Scored) -> str:
 
 
 def _overview(scored: Sequence[Scored]) -> Table:
-    columns = ("decode dir", "test set", "method", "units", *(f"{name} %" for name in ALL_MEASURES))
+    measures = _measures(scored)
     rows = []
     for result in scored:
         totals = {measure: total(rates) for measure, rates in result.rates.items()}
         head = (str(result.root), result.test_set, result.decoded.method, result.decoded.units)
-        rows.append((*head, *_percents(totals), *_made_of(totals[result.measure])))
-    return Table("Error rates", (*columns, *MADE_OF), rows)
+        rows.append((*head, *_percents(totals, measures), *_made_of(totals[result.measure])))
+    shown = [f"{measure} %" for measure in measures]
+    return Table("Error rates", ("decode dir", "test set", "method", "units", *shown, *MADE_OF), rows)
 
 
 def _grouped(scored: Sequence[Scored], name: str) -> Table:
-    columns = ("decode dir", "test set", name, *(f"{measure} %" for measure in ALL_MEASURES))
-    rows = [row for result in scored for row in _group_rows(result, name)]
-    return Table(f"Error rates by {name}", (*columns, *MADE_OF), rows)
+    measures = _measures(scored)
+    rows = [row for result in scored for row in _group_rows(result, name, measures)]
+    shown = [f"{measure} %" for measure in measures]
+    return Table(f"Error rates by {name}", ("decode dir", "test set", name, *shown, *MADE_OF), rows)
 
 
-def _group_rows(result: Scored, name: str) -> Iterator[tuple[str | int | float | None, ...]]:
+def _measures(scored: Sequence[Scored]) -> list[str]:
+    return [measure for measure in ("PER", "CER", "WER") if any(measure in result.rates for result in scored)]
+
+
+def _group_rows(
+    result: Scored, name: str, measures: Sequence[str]
+) -> Iterator[tuple[str | int | float | None, ...]]:
     groups = {measure: result.groups(name, measure) for measure in result.rates}
     for group, rate in groups[result.measure].items():
-        percents = _percents({measure: rates[group] for measure, rates in groups.items()})
+        percents = _percents({measure: rates[group] for measure, rates in groups.items()}, measures)
         yield (str(result.root), result.test_set, group, *percents, *_made_of(rate))
 
 
-def _percents(rates: dict[str, Rate]) -> list[float | None]:
+def _percents(rates: dict[str, Rate], measures: Sequence[str]) -> list[float | None]:
     """A cell per measure: none where the units do not give it or an empty reference makes it infinite."""
-    found = [rates[measure].percent if measure in rates else math.inf for measure in ALL_MEASURES]
+    found = [rates[measure].percent if measure in rates else math.inf for measure in measures]
     return [percent if math.isfinite(percent) else None for percent in found]
 
 
