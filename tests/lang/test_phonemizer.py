@@ -124,8 +124,11 @@ def test_a_lexicon_speaks_its_first_pronunciation_and_names_what_it_lacks(tmp_pa
     spoken = made.speak(["don't read a", "a book read me"])
     assert spoken[0] == Spoken([["D", "OW1", "N", "T"], ["R", "EH", "D"], ["AH0"]])
     assert spoken[1] == Spoken([], unknown=("book", "me"))
-    assert made.variants("a") == [("AH0",), ("EY1",)]
-    assert made.variants("read") == [("R", "EH", "D"), ("R", "IY", "D")]
+    assert made.pronounce(["a", "read", "book"]) == [
+        [("AH0",), ("EY1",)],
+        [("R", "EH", "D"), ("R", "IY", "D")],
+        [],
+    ]
 
 
 def test_a_lexicon_of_an_unspaced_script_is_looked_up_by_character(tmp_path: Path) -> None:

@@ -109,9 +109,9 @@ class Lexicon:
         """Phones of normalised sentences by each word's first pronunciation."""
         return [self._spoken(words(sentence, self._language)) for sentence in sentences]
 
-    def variants(self, word: str) -> list[tuple[str, ...]]:
-        """Every pronunciation of a word, the first one first."""
-        return self._variants.get(word, [])
+    def pronounce(self, words: Sequence[str]) -> list[list[tuple[str, ...]]]:
+        """Every pronunciation of each word, the first one first."""
+        return [self._variants.get(word, []) for word in words]
 
     def _spoken(self, sentence: Sequence[str]) -> Spoken:
         unknown = tuple(word for word in sentence if word not in self._variants)
