@@ -98,7 +98,7 @@ def labelled_minutes(exp: ExpDir) -> float:
 def clock(exp: ExpDir) -> float:
     """Seconds of training; the count starts anew where a run was continued."""
     counts = [line["seconds"] for line in read_lines(exp.timing)]
-    ends = [now for now, after in zip(counts, [*counts[1:], 0.0], strict=True) if after < now]
+    ends = [now for now, after in zip(counts, [*counts[1:], 0.0], strict=False) if after < now]
     return sum(ends)
 
 
