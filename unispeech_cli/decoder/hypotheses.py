@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from lhotse import SupervisionSegment, SupervisionSet
 
+from unispeech_cli.lang.units import WORD_BOUNDARY, Units
 from unispeech_cli.paths import DecodeDir
 
-Units = Literal["phones", "letters", "bpe"]
+# how sentencepiece marks a piece that begins a word
+WORD_START = "▁"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def text_of(tokens: Sequence[str], units: Units) -> str:
     """Tokens as text: phones apart; letters joined, `|` between words; pieces joined, `▁` before words."""
     if units == "phones":
         return " ".join(tokens)
-    boundary = "|" if units == "letters" else "▁"
+    boundary = WORD_BOUNDARY if units == "letters" else WORD_START
     return " ".join("".join(tokens).replace(boundary, " ").split())
 
 

@@ -14,12 +14,20 @@ from torch import Tensor
 from unispeech_cli.atomic import atomic_dir
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches
-from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, Units, recogs, text_of, write_hypotheses
+from unispeech_cli.decoder.hypotheses import (
+    WORD_START,
+    Decoded,
+    Hypothesis,
+    recogs,
+    text_of,
+    write_hypotheses,
+)
 from unispeech_cli.decoder.lattice import Beams, one_best
 from unispeech_cli.decoder.search import BestPath, greedy
 from unispeech_cli.lang.graphs import ctc_topology
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.lang.units import WORD_BOUNDARY, Units
 from unispeech_cli.manifests import read_cuts, units, validate
 from unispeech_cli.model.recognizer import Recognizer
 from unispeech_cli.paths import DecodeDir, LangDir
@@ -148,9 +156,9 @@ def _units(cuts: Iterable[Cut], table: TokenTable) -> Units:
         raise ValueError(f"the cuts are in {' and '.join(kinds)}; give each kind its own --out")
     if kinds:
         return kinds[0]
-    if any(symbol.startswith("▁") for symbol in table.symbols):
+    if any(symbol.startswith(WORD_START) for symbol in table.symbols):
         return "bpe"
-    return "letters" if "|" in table.symbols else "phones"
+    return "letters" if WORD_BOUNDARY in table.symbols else "phones"
 
 
 def _recognize_set(engine: _Engine, name: str, cuts: Sequence[Cut], seconds_per_batch: float) -> Decoding:
