@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, Units, write_hypotheses
+from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, write_hypotheses
+from unispeech_cli.lang.units import Units
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.provenance import record
 from unispeech_cli.records import Note, Table

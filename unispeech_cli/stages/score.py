@@ -11,11 +11,11 @@ from unispeech_cli.atomic import write_text
 from unispeech_cli.decoder.hypotheses import (
     Decoded,
     Hypothesis,
-    Units,
     read_decoded,
     read_hypotheses,
     text_of,
 )
+from unispeech_cli.lang.units import Units
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.records import Note, Progress, Records, Table
 from unispeech_cli.scorer.alignment import align, count
