@@ -25,6 +25,7 @@ from unispeech_cli.frames import RECEPTIVE_FIELD, SAMPLE_RATE
 
 # one pass of the encoder over more takes memory by the square; training sets its own, lower limit
 MAX_SECONDS = 60.0
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _compressed(raw: io.BufferedWriter, path: Path) -> Any:
 
 
 def _write_line(stream: Any, cut: Mapping[str, Any]) -> None:
-    stream.write(f"{json.dumps(cut, ensure_ascii=False)}\n".encode())
+    stream.write(f"{_encode(cut)}\n".encode())
 
 
 def write_cuts(path: Path, cuts: Iterable[Cut]) -> Summary:

@@ -1,11 +1,13 @@
 """What every corpus reader yields: utterances as the corpus lists them, and what could not be used."""
 
+import gzip
 import io
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from unispeech_cli.audio import AudioInfo, peek, peek_bytes
 
@@ -33,7 +35,7 @@ class Clip:
     promised: float | None = None
     channel: int = 0
     command: bool = False
-    custom: dict[str, str] = field(default_factory=dict)
+    custom: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def count_lines(paths: tuple[Path, ...]) -> int:
 
 
 def _newlines(path: Path) -> int:
-    with path.open("rb") as stream:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
 
 

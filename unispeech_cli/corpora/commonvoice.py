@@ -135,7 +135,8 @@ def _rows(
     with table.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
         header = next(lines, "").rstrip("\r\n").split("\t")
         _check_header(header, table)
-        shortest = min(len(header), 2 + max(header.index("path"), header.index("sentence")))
+        # editors strip the tab before an empty last column
+        shortest = max(len(header) - 1, 1 + max(header.index("path"), header.index("sentence")))
         for number, line in enumerate(lines, start=2):
             fields = line.rstrip("\r\n").split("\t")
             if shortest <= len(fields) <= len(header):

@@ -14,15 +14,15 @@ from typing import Any
 from unispeech_cli import provenance
 from unispeech_cli.atomic import atomic_file
 from unispeech_cli.audio import transcode as transcode_audio
-from unispeech_cli.corpora import commonvoice, kaldi, librispeech, tedlium3
+from unispeech_cli.corpora import commonvoice, kaldi, librispeech, ready, tedlium3
 from unispeech_cli.corpora.clip import Clip, Dropped, Measured, Split, count_lines, measure, source
 from unispeech_cli.lang.text import VERSION as NORMALIZER_VERSION
 from unispeech_cli.lang.text import normalize
 from unispeech_cli.manifests import MAX_SECONDS, build_cut, cut_writer, outside_limits
 from unispeech_cli.paths import ManifestDir
-from unispeech_cli.stages.records import Note, Progress, Record, Records, Table
+from unispeech_cli.records import Note, Progress, Record, Records, Table
 
-KINDS = ("commonvoice", "librispeech", "tedlium3", "kaldi")
+KINDS = ("commonvoice", "librispeech", "tedlium3", "kaldi", "manifest")
 COLUMNS = ("corpus", "split", "cuts", "hours", "speakers", "dropped", "why dropped")
 # clips in one task of a worker
 CHUNK = 50
@@ -112,6 +112,8 @@ def prepare(
     transcripts with the same options are left as they are. Raises FileNotFoundError or ValueError, in one
     line, when the corpus is not there, has another layout, lacks a language or split, or gives no cut at all.
     """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of corpus {kind}; known: {', '.join(KINDS)}")
     if split_list is not None and kind != "commonvoice":
         raise ValueError("--split-list looks clips up in CommonVoice's TSVs; choose with --splits here")
     found = _splits(kind, directory, languages, splits, split_list, allow_commands)
@@ -144,28 +146,31 @@ def _splits(
         return tedlium3.splits(directory, language or "en", names)
     if kind == "kaldi":
         return kaldi.splits(directory, language, names, allow_commands)
-    raise ValueError(f"unknown kind of corpus {kind}; known: {', '.join(KINDS)}")
+    return ready.splits(directory, language, names, allow_commands)
 
 
 def _prepared(
     split: Split, manifests: ManifestDir, jobs: int, transcode: bool
 ) -> Generator[Record, None, Row]:
     path = manifests.cuts(split.corpus, split.name)
+    if path.resolve() in [transcript.resolve() for transcript in split.transcripts]:
+        raise ValueError(f"{path} would be read and written at once; choose another --out")
     mark = manifests.mark("prepare", f"{split.corpus}-{split.name}")
     options = {"language": split.language, "transcode": transcode, "max_seconds": MAX_SECONDS}
     versions = {"normalizer": NORMALIZER_VERSION}
     wanted = provenance.describe("prepare", [*split.transcripts, *split.extras], {**options, **versions})
     differing = provenance.differences(mark, wanted)
     if differing == [] and path.is_file():
-        yield Note(f"{path}: same inputs, nothing to do")
-        return tuple(json.loads(mark.read_text(encoding="utf-8"))["row"])
+        row: Row = tuple(json.loads(mark.read_text(encoding="utf-8"))["row"])
+        again = f" ({row[5]} clips were dropped; remove the file to look at them again)" if row[5] else ""
+        yield Note(f"{path}: same inputs, nothing to do{again}")
+        return row
     if differing:
         yield Note(f"{path} is made again: {'; '.join(differing[:3])}")
     place = manifests.audio(split.corpus) if transcode else None
     tally = yield from _written(split, path, manifests.dropped(split.corpus, split.name), jobs, place)
-    row = tally.row()
-    provenance.record(mark, {**wanted, "row": row})
-    return row
+    provenance.record(mark, {**wanted, "row": tally.row()})
+    return tally.row()
 
 
 def _written(
