@@ -35,7 +35,9 @@ def pitch(wave: np.ndarray) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(wave))) * 16_000 / len(wave))
 
 
-def cut_of(path: Path, start: float, duration: float, rate: int, channel: int = 0, channels: int = 1) -> MonoCut:
+def cut_of(
+    path: Path, start: float, duration: float, rate: int, channel: int = 0, channels: int = 1
+) -> MonoCut:
     recording = Recording("r", [AudioSource("file", list(range(channels)), str(path))], rate, rate * 2, 2.0)
     return MonoCut("one", start, duration, channel, recording=recording)
 
@@ -54,7 +56,11 @@ def test_peek_names_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "empty.mp3").touch()
     (tmp_path / "page.mp3").write_text("<html>not found</html>")
     write(tmp_path / "none.wav", np.zeros(0), 16_000)
-    for name, message in [("empty.mp3", "is empty"), ("page.mp3", "not readable"), ("none.wav", "no samples")]:
+    for name, message in [
+        ("empty.mp3", "is empty"),
+        ("page.mp3", "not readable"),
+        ("none.wav", "no samples"),
+    ]:
         with pytest.raises(ValueError, match=f"{name}: .*{message}"):
             peek(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"no audio file .*gone\.wav"):
@@ -149,7 +155,13 @@ def test_lhotse_itself_reads_sphere_files_and_wraps_errors(tmp_path: Path) -> No
 
 
 def test_num_samples_rounds_halves_up() -> None:
-    assert [num_samples(seconds) for seconds in (0.0, 1.0, 0.5 / 16_000, 2.304, 1.33)] == [0, 16_000, 1, 36_864, 21_280]
+    assert [num_samples(seconds) for seconds in (0.0, 1.0, 0.5 / 16_000, 2.304, 1.33)] == [
+        0,
+        16_000,
+        1,
+        36_864,
+        21_280,
+    ]
 
 
 def test_transcode_writes_16_khz_flac_once(tmp_path: Path) -> None:

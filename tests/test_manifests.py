@@ -23,10 +23,14 @@ from unispeech_cli.manifests import (
 )
 
 
-def measured(path: Path, rate: int = 48_000, samples: int = 100_003, channels: int = 1, **place: float) -> Measured:
+def measured(
+    path: Path, rate: int = 48_000, samples: int = 100_003, channels: int = 1, **place: float
+) -> Measured:
     noise = np.random.default_rng(0).normal(size=(samples, channels)) * 0.1
     soundfile.write(path, noise, rate)
-    clip = Clip("u1", str(path), "Hola, tú.", "es", path.stem, "s1", "female", **place, custom={"age": "teens"})
+    clip = Clip(
+        "u1", str(path), "Hola, tú.", "es", path.stem, "s1", "female", **place, custom={"age": "teens"}
+    )
     found = measure(clip)
     assert isinstance(found, Measured)
     return found
@@ -97,7 +101,7 @@ def test_malformed_lines_are_named(tmp_path: Path) -> None:
         path.write_text(f"{good}\n{bad}\n", encoding="latin-1")
         with pytest.raises(ValueError, match=r"cuts\.jsonl:2: not a Lhotse cut"):
             list(read_cuts(path))
-    with pytest.raises(FileNotFoundError, match="no manifest"):
+    with pytest.raises(FileNotFoundError, match=r"no manifest"):
         list(read_cuts(tmp_path / "gone.jsonl"))
 
 
@@ -142,6 +146,8 @@ def test_limits_are_what_the_model_can_read() -> None:
 def test_units_are_those_of_the_tokens_type() -> None:
     custom = {"text_norm": "hola", "phones": "o l a", "letters": "h o l a", "tokens_type": "phones"}
     assert units(SupervisionSegment("u", "r", 0, 1, custom=custom)) == ["o", "l", "a"]
-    assert units(SupervisionSegment("u", "r", 0, 1, custom={**custom, "tokens_type": "letters"})) == list("hola")
+    assert units(SupervisionSegment("u", "r", 0, 1, custom={**custom, "tokens_type": "letters"})) == list(
+        "hola"
+    )
     assert units(SupervisionSegment("u", "r", 0, 1, custom={"text_norm": "hola"})) == []
     assert units(SupervisionSegment("u", "r", 0, 1)) == []

@@ -13,7 +13,10 @@ RATES = (8_000, 11_025, 16_000, 24_000, 32_000, 44_100, 48_000)
 
 def encoded(samples: int, rate: int, channels: int = 1, mode: str = "CONSTANT") -> bytes:
     # louder and louder, so that a variable bit rate varies
-    wave = np.random.default_rng(samples).normal(size=(samples, channels)) * np.linspace(0, 0.3, samples)[:, None]
+    wave = (
+        np.random.default_rng(samples).normal(size=(samples, channels))
+        * np.linspace(0, 0.3, samples)[:, None]
+    )
     out = io.BytesIO()
     soundfile.write(out, wave, rate, "MPEG_LAYER_III", format="MP3", bitrate_mode=mode, compression_level=0.5)
     return out.getvalue()
@@ -62,7 +65,7 @@ def test_id3_tag_in_front_changes_nothing() -> None:
 
 def test_file_shorter_than_its_header_promises() -> None:
     data = encoded(48_000, 16_000)
-    with pytest.raises(ValueError, match="truncated: its header promises"):
+    with pytest.raises(ValueError, match=r"truncated: its header promises"):
         measured(data[: len(data) // 2])
 
 

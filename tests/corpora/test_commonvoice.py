@@ -9,7 +9,8 @@ from unispeech_cli.corpora.commonvoice import code, splits
 
 HEADER_2020 = "client_id path sentence up_votes down_votes age gender accent locale segment"
 HEADER_2024 = (
-    "client_id path sentence_id sentence sentence_domain up_votes down_votes age gender accents variant locale segment"
+    "client_id path sentence_id sentence sentence_domain up_votes down_votes "
+    "age gender accents variant locale segment"
 )
 
 
@@ -45,7 +46,9 @@ def test_release_of_2020(tmp_path: Path) -> None:
 def test_release_of_2024(tmp_path: Path) -> None:
     row = "f00|common_voice_es_1.mp3|5e17|Hola.||2|0|teens|female_feminine|Sur, Lima|es-PE|es|"
     write_table(tmp_path / "es" / "train.tsv", HEADER_2024, row)
-    write_table(tmp_path / "es" / "clip_durations.tsv", "clip duration[ms]", "common_voice_es_1.mp3|4320", "odd row")
+    write_table(
+        tmp_path / "es" / "clip_durations.tsv", "clip duration[ms]", "common_voice_es_1.mp3|4320", "odd row"
+    )
     (clip,) = clips(tmp_path)
     assert isinstance(clip, Clip)
     assert (clip.promised, clip.gender) == (4.32, "female_feminine")
@@ -142,7 +145,9 @@ def test_split_list_looks_in_every_table(tmp_path: Path) -> None:
     found = list(split.clips())
     assert (split.corpus, split.name) == ("cv-es", "es_train_1h")
     assert [clip.id for clip in found if isinstance(clip, Clip)] == ["a", "c", "d"]
-    assert [(drop.id, drop.reason) for drop in found if isinstance(drop, Dropped)] == [("x", "not in any TSV")]
+    assert [(drop.id, drop.reason) for drop in found if isinstance(drop, Dropped)] == [
+        ("x", "not in any TSV")
+    ]
     assert splits(tmp_path, ["es"], ["train-1h"], wanted)[0].name == "train-1h"
 
 
@@ -150,19 +155,21 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     write_table(tmp_path / "es" / "train.tsv", "path sentence")
     write_table(tmp_path / "fr" / "train.tsv", "client_id text")
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(FileNotFoundError, match="no corpus .*gone; expected a folder holding <lang>/train.tsv"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no corpus .*gone; expected a folder holding <lang>/train.tsv"
+    ):
         splits(tmp_path / "gone")
-    with pytest.raises(ValueError, match="elsewhere: expected <lang>/train.tsv"):
+    with pytest.raises(ValueError, match=r"elsewhere: expected <lang>/train.tsv"):
         splits(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="es: .*name its parent"):
+    with pytest.raises(ValueError, match=r"es: .*name its parent"):
         splits(tmp_path / "es")
-    with pytest.raises(ValueError, match="no language xx in .*; found: es, fr"):
+    with pytest.raises(ValueError, match=r"no language xx in .*; found: es, fr"):
         splits(tmp_path, ["xx"])
-    with pytest.raises(FileNotFoundError, match="no split dev in .*es; found: train"):
+    with pytest.raises(FileNotFoundError, match=r"no split dev in .*es; found: train"):
         splits(tmp_path, ["es"], ["dev"])
-    with pytest.raises(FileNotFoundError, match="no split list"):
+    with pytest.raises(FileNotFoundError, match=r"no split list"):
         splits(tmp_path, ["es"], split_list=tmp_path / "gone.txt")
-    with pytest.raises(ValueError, match="name one --language"):
+    with pytest.raises(ValueError, match=r"name one --language"):
         splits(tmp_path, split_list=tmp_path / "es" / "train.tsv")
     with pytest.raises(ValueError, match=r"fr/train\.tsv: no column path"):
         clips(tmp_path, "fr")

@@ -68,11 +68,11 @@ def test_what_is_missing_or_not_allowed_is_named(tmp_path: Path) -> None:
     data = write_data(tmp_path / "train", wav_scp="r1 rm -rf x |\n")
     with pytest.raises(ValueError, match=r"wav\.scp: r1 is a shell command; --allow-commands"):
         splits(data, "fr")
-    with pytest.raises(ValueError, match="say with --language"):
+    with pytest.raises(ValueError, match=r"say with --language"):
         splits(data, "", allow_commands=True)
-    with pytest.raises(FileNotFoundError, match="no data directory .*gone"):
+    with pytest.raises(FileNotFoundError, match=r"no data directory .*gone"):
         splits(tmp_path / "gone", "fr")
-    with pytest.raises(FileNotFoundError, match="no data directory .*dev; expected"):
+    with pytest.raises(FileNotFoundError, match=r"no data directory .*dev; expected"):
         splits(tmp_path, "fr", ["dev"])
     (tmp_path / "train" / "empty").mkdir()
     with pytest.raises(ValueError, match=r"expected wav\.scp"):

@@ -41,9 +41,11 @@ def test_line_without_words_and_another_language(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     write_chapter(tmp_path / "corpus", "test-clean", "1", "2", "1-2-0000 ONE")
-    with pytest.raises(FileNotFoundError, match="no corpus .*gone; expected a folder holding train-clean-100/"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no corpus .*gone; expected a folder holding train-clean-100/"
+    ):
         splits(tmp_path / "gone")
-    with pytest.raises(FileNotFoundError, match="no part train-clean-100 in"):
+    with pytest.raises(FileNotFoundError, match=r"no part train-clean-100 in"):
         splits(tmp_path / "corpus", names=["test-clean", "train-clean-100"])
-    with pytest.raises(ValueError, match="expected <part>/"):
+    with pytest.raises(ValueError, match=r"expected <part>/"):
         splits(tmp_path)

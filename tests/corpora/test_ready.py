@@ -13,9 +13,18 @@ def recording(name: str, kind: str = "file") -> Recording:
     return Recording(name, [AudioSource(kind, [0], f"/disk/{name}.wav")], 48_000, 480_000, 10.0)
 
 
-def segment(name: str, of: str, start: float, duration: float, language: str | None = "es") -> SupervisionSegment:
+def segment(
+    name: str, of: str, start: float, duration: float, language: str | None = "es"
+) -> SupervisionSegment:
     return SupervisionSegment(
-        name, of, start, duration, text=f"text of {name}", language=language, speaker="s", custom={"topic": "t"}
+        name,
+        of,
+        start,
+        duration,
+        text=f"text of {name}",
+        language=language,
+        speaker="s",
+        custom={"topic": "t"},
     )
 
 
@@ -41,7 +50,9 @@ def test_cuts_of_one_of_many_and_of_no_supervisions(tmp_path: Path) -> None:
     spans = [segment("u1", "r1", 0.5, 1.0), segment("u2", "r1", 2.0, 3.0)]
     cuts = [
         MonoCut("c1", 1.0, 6.0, 0, spans, recording=recording("r1")),
-        MonoCut("c2", 0.0, 10.0, 0, [segment("u3", "r2", 0, 10.0, None)], recording=recording("r2")).resample(16_000),
+        MonoCut("c2", 0.0, 10.0, 0, [segment("u3", "r2", 0, 10.0, None)], recording=recording("r2")).resample(
+            16_000
+        ),
         MonoCut("c3", 4.0, 2.0, 0, [], recording=recording("r3")),
     ]
     path = tmp_path / "my_cuts_train.jsonl.gz"
@@ -69,7 +80,7 @@ def test_cuts_that_are_not_in_a_file_or_have_no_language(tmp_path: Path) -> None
 def test_commands_need_leave(tmp_path: Path) -> None:
     path = tmp_path / "my_cuts_train.jsonl"
     CutSet.from_cuts([MonoCut("c1", 0.0, 1.0, 0, [], recording=recording("r1", "command"))]).to_file(path)
-    with pytest.raises(ValueError, match="c1 reads from a shell command; --allow-commands"):
+    with pytest.raises(ValueError, match=r"c1 reads from a shell command; --allow-commands"):
         clips(path)
     (clip,) = clips(path, allow_commands=True)
     assert isinstance(clip, Clip) and clip.command
@@ -83,7 +94,7 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"my_cuts_bad\.jsonl: not a Lhotse CutSet"):
         clips(tmp_path / "my_cuts_bad.jsonl")
     assert clips(tmp_path / "my_cuts_none.jsonl") == []
-    with pytest.raises(FileNotFoundError, match="no manifest"):
+    with pytest.raises(FileNotFoundError, match=r"no manifest"):
         splits(tmp_path / "gone.jsonl.gz", "")
     with pytest.raises(ValueError, match=r"odd\.jsonl: expected a name like"):
         splits(tmp_path / "odd.jsonl", "")

@@ -53,9 +53,9 @@ def test_splits_of_a_release_without_legacy(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     write_talk(tmp_path / "corpus" / "legacy", "train", "Ann_2010", STM)
-    with pytest.raises(FileNotFoundError, match="no corpus .*gone"):
+    with pytest.raises(FileNotFoundError, match=r"no corpus .*gone"):
         splits(tmp_path / "gone")
-    with pytest.raises(FileNotFoundError, match="no split dev; expected .*legacy/dev/stm"):
+    with pytest.raises(FileNotFoundError, match=r"no split dev; expected .*legacy/dev/stm"):
         splits(tmp_path / "corpus", names=["dev"])
-    with pytest.raises(ValueError, match="expected legacy/"):
+    with pytest.raises(ValueError, match=r"expected legacy/"):
         splits(tmp_path)

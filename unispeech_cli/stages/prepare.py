@@ -189,6 +189,8 @@ def _written(
             yield from tally.notes(settled)
             if done % CHUNK == 0:
                 yield Progress(tally.task, done, max(done, total))
+    seen = len(tally.ids) + tally.dropped.total()
+    yield Progress(tally.task, seen, seen)
     yield from tally.closing_notes(dropped)
     return tally
 
