@@ -3,11 +3,9 @@
 import csv
 import hashlib
 import json
-import random
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +15,7 @@ import soundfile
 LOCAL = Path(__file__).parents[2] / "local"
 sys.path.insert(0, str(LOCAL))
 
-from mini_corpora.cli import LANGUAGE_FILES, main, orders, parse  # noqa: E402
-from mini_corpora.grammar import load_grammar, sentences, word_types  # noqa: E402
-from mini_corpora.plan import Task, plan  # noqa: E402
-from mini_corpora.selection import Chooser, SentenceSource, split_of  # noqa: E402
-from mini_corpora.voices import GENDERS, VARIANTS, variants_of  # noqa: E402
+from mini_corpora.cli import LANGUAGE_FILES, main  # noqa: E402
 
 SPLITS = ("train", "dev", "test")
 ALL = "--corpora commonvoice,librispeech,tedlium3 --languages en,it"
@@ -52,26 +46,9 @@ def rows(tsv: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def four_words(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"[\w'’-]+", text.lower())
-    return set(zip(words, words[1:], words[2:], words[3:], strict=False))
-
-
 def test_same_options_give_the_same_bytes_whatever_the_jobs(made, tmp_path):
     assert run(tmp_path, f"{ALL} {SMALL} --jobs 1").returncode == 0
     assert digests(tmp_path) == digests(made[0])
-
-
-def planned(options: str) -> list[Task]:
-    (order,) = orders(parse(["--out", "unused", *options.split()]))
-    return plan(f"x/{order.seed}", order.source, order.layout.style, order.size, order.seed)
-
-
-def test_another_seed_speaks_other_sentences_in_other_voices():
-    first, second = (planned(f"--languages en --seed {seed}") for seed in (1, 2))
-    texts = [{text for task in tasks for text in task.utterances} for tasks in (first, second)]
-    assert len(texts[0] & texts[1]) <= 5
-    assert not {task.voice for task in first} & {task.voice for task in second}
 
 
 def test_dev_and_test_do_not_change_with_the_hours(made, tmp_path):
@@ -178,23 +155,16 @@ def test_talks_are_faster_and_noisier_than_books(made):
 
 def test_counts_match_the_files(made):
     out, counts = made
-    assert [(row["corpus"], row["language"], row["split"]) for row in counts] == [
-        (corpus, language, split)
-        for corpus, language in (
-            *(("commonvoice", one) for one in ("en", "it")),
-            ("librispeech", "en"),
-            ("tedlium3", "en"),
-        )
-        for split in SPLITS
-    ]
+    corpora = ["commonvoice en", "commonvoice it", "librispeech en", "tedlium3 en"]
+    places = [f"{row['corpus']} {row['language']} {row['split']}" for row in counts]
+    assert places == [f"{corpus} {split}" for corpus in corpora for split in SPLITS]
     for row in counts[:3]:
         lines = rows(out / "commonvoice/en" / f"{row['split']}.tsv")
         clips = [out / "commonvoice/en/clips" / line["path"] for line in lines]
         assert row["sentences"] == len(lines)
         assert row["speakers"] == len({line["client_id"] for line in lines})
-        assert row["hours"] == pytest.approx(
-            sum(soundfile.info(clip).duration for clip in clips) / 3600, abs=1e-4
-        )
+        seconds = sum(soundfile.info(clip).duration for clip in clips)
+        assert row["hours"] == pytest.approx(seconds / 3600, abs=1e-4)
         assert row["phones"]["t"] > row["phones"].get("ʒ", 0)
         assert sum(row["phones"].values()) > 5 * row["sentences"]
 
@@ -228,65 +198,11 @@ def test_counts_are_printed_as_a_table(made):
     assert table[14].startswith("commonvoice en train: ")
 
 
-@pytest.mark.parametrize("corpus", ["commonvoice", "librispeech", "tedlium3"])
-def test_no_held_out_sentence_shares_four_words_with_many_training_sentences(corpus):
-    tasks = planned(f"--languages en --hours 1.5 --corpora {corpus}")
-    texts = {
-        split: [text for task in tasks if task.split == split for text in task.utterances] for split in SPLITS
-    }
-    held_out = set().union(*(four_words(text) for split in ("dev", "test") for text in texts[split]))
-    in_train = Counter(run for text in texts["train"] for run in four_words(text))
-    assert len(texts["train"]) > 800
-    assert max(in_train[run] for run in held_out) <= 5
-
-
-def test_the_rule_of_four_words_rejects():
-    lines = tuple(f"Yesterday we all went home to number {name}." for name in map(str, range(300)))
-    chooser = Chooser(SentenceSource(load_grammar(LANGUAGE_FILES / "en.yaml"), lines), "x")
-    rng = random.Random(0)
-    taken = chooser.take("test", 1, lambda texts, _: texts[0], rng)
-    assert split_of(taken, "en") == "test"
-    with pytest.raises(ValueError, match="no new train sentence"):
-        for _ in range(6):
-            chooser.take("train", 1, lambda texts, _: texts[0], rng)
-
-
-def test_variants_are_disjoint_between_splits():
-    for gender in GENDERS:
-        parts = [variants_of(split, gender, 1) for split in SPLITS]
-        assert sorted(name for part in parts for name in part) == sorted(VARIANTS[gender])
-        assert all(parts)
-
-
-@pytest.mark.parametrize("path", sorted(LANGUAGE_FILES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_language_file_is_rich_enough(path):
-    grammar = load_grammar(path)
-    assert grammar.language == path.stem
-    assert len(word_types(grammar)) >= (1500 if path.stem == "en" else 600)
-    stream = sentences(grammar, random.Random(1))
-    lengths = [len(next(stream).split()) for _ in range(500)]
-    assert 3 <= np.median(lengths) <= 9 and max(lengths) <= 20
-
-
 def test_every_language_speaks(tmp_path):
     languages = ",".join(path.stem for path in LANGUAGE_FILES.glob("*.yaml") if path.stem not in ("en", "it"))
     done = run(tmp_path, f"--languages {languages} {TINY} --json")
     assert done.returncode == 0, done.stderr
     assert {row["language"] for row in json.loads(done.stdout)} == set(languages.split(","))
-
-
-def test_sentences_from_a_file(tmp_path):
-    source = tmp_path / "lines.txt"
-    names = [
-        f"{a} {b}"
-        for a in ("rosso", "verde", "grande", "piccolo")
-        for b in "mare monte fiume lago prato".split()
-    ]
-    lines = [f"Ecco il {one} e poi il {two}" for one in names for two in names if one != two]
-    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    tasks = planned(f"--languages it --sentences it={source} --hours 0.05 --dev-minutes 0.5 --test-minutes 1")
-    assert {text for task in tasks for text in task.utterances} <= set(lines)
-    assert all(split_of(text, "it") == task.split for task in tasks for text in task.utterances)
 
 
 def test_too_few_sentences_in_a_file(tmp_path, capsys):
@@ -327,17 +243,3 @@ def test_refusals(tmp_path, capsys, options, message):
     assert main(["--out", str(tmp_path / "out"), *options.split()]) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-
-
-def test_a_word_that_yaml_takes_for_a_truth_value_is_named(tmp_path):
-    path = tmp_path / "xx.yaml"
-    path.write_text("language: xx\nvoice: en\nlists: {answer: [maybe, no]}\ntemplates: ['{answer}']\n")
-    with pytest.raises(ValueError, match="answer has False, which is not text"):
-        load_grammar(path)
-
-
-def test_a_template_with_an_unknown_list_is_named(tmp_path):
-    path = tmp_path / "xx.yaml"
-    path.write_text("language: xx\nvoice: en\nlists: {noun: [cat]}\ntemplates: ['the {nuon} sleeps']\n")
-    with pytest.raises(ValueError, match="unknown list nuon"):
-        load_grammar(path)
