@@ -100,6 +100,14 @@ def test_words_that_a_lexicon_lacks_are_refused_and_counted(tmp_path: Path) -> N
     assert labeller.lexicon(labeller.table()) == {"la": [("l", "a")], "sal": [("s", "a", "l")]}
 
 
+@pytest.mark.parametrize(("most", "variants"), [(4, [("l", "e"), ("l", "e", "z")]), (1, [("l", "e")])])
+def test_the_lexicon_has_words_as_they_were_spoken(most: int, variants: list[tuple[str, ...]]) -> None:
+    labeller = Labeller(Source("phones"), PhonemizeSettings(pronunciations=most), "shared", None)
+    for text in ("les mots", "les amis", "les gens"):
+        assert labelled(labeller, text, "fr")
+    assert labeller.lexicon(labeller.table())["les"] == variants
+
+
 def test_subwords_and_letters_pronounce_words_as_they_spell_them() -> None:
     model = train(["la casa blanca", "la sal", "el sol"], SubwordSettings(size=16))
     voice = open_voice(Source("bpe", model=model), "es", "remove")

@@ -49,9 +49,8 @@ class Subwords:
 
     @property
     def units(self) -> list[str]:
-        """The pieces in the model's order, `<unk>` first; sentence ends are none."""
-        pieces = [self._processor.id_to_piece(index) for index in range(len(self._processor))]
-        return [piece for piece in pieces if piece not in ("<s>", "</s>")]
+        """The pieces in the model's order, `<unk>` first."""
+        return [self._processor.id_to_piece(index) for index in range(len(self._processor))]
 
     def encode(self, sentence: str) -> list[str]:
         """A normalised sentence -> pieces; `<unk>` for each run of unknown characters."""
