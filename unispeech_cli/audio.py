@@ -30,7 +30,6 @@ Wave = NDArray[np.float32]
 Source = str | Path | io.BytesIO
 # a file that ends this many seconds before its manifest says is broken; mp3 headers are off by up to 0.02 s
 TOLERANCE = 0.1
-_HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def peek(path: str | Path) -> AudioInfo:
         raise FileNotFoundError(f"no audio file {path}") from None
     try:
         size = os.fstat(descriptor).st_size
-        head = os.read(descriptor, _HEAD) if size else b""
+        head = os.read(descriptor, mp3.HEAD) if size else b""
     finally:
         os.close(descriptor)
     return _peek(head, size, path, str(path))
@@ -77,7 +76,7 @@ def peek(path: str | Path) -> AudioInfo:
 
 def peek_bytes(data: bytes, shown: str) -> AudioInfo:
     """As `peek`, of the bytes of a whole file; `shown` names them in errors."""
-    return _peek(data[:_HEAD], len(data), io.BytesIO(data), shown)
+    return _peek(data[: mp3.HEAD], len(data), io.BytesIO(data), shown)
 
 
 def _peek(head: bytes, size: int, source: Source, shown: str) -> AudioInfo:
@@ -187,7 +186,7 @@ def _decode(path: Source, start: float, duration: float | None) -> tuple[Wave, i
     if not isinstance(path, io.BytesIO) and not os.path.isfile(path):
         raise FileNotFoundError(f"no audio file {path}")
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(path if isinstance(path, io.BytesIO) else mp3.playable(path)) as file:
             rate = file.samplerate
             if start > 0:
                 file.seek(min(round(start * rate), file.frames))

@@ -1,7 +1,9 @@
 """MPEG audio, layer III: length, rate and channels from a file's first bytes, without decoding any."""
 
+import io
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
@@ -9,6 +11,10 @@ _KBPS = {
     1152: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     576: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+# bytes that tell all, save for long ID3 tags and variable bit rates without a Xing frame
+HEAD = 4096
+# samples that mpg123 drops at the start of a stream with a Xing frame, as `playable` makes it
+_DECODER_DELAY = 529
 # a Xing frame with its table and LAME's tag ends within this many bytes of its start
 _TAG_REACH = 200
 
@@ -43,6 +49,36 @@ def measure(head: bytes, size: int, whole: Callable[[], bytes]) -> tuple[int, in
     return None if num_samples is None else (num_samples, frame.sampling_rate, frame.channels)
 
 
+def playable(path: str | Path) -> str | Path | io.BytesIO:
+    """What libsndfile plays to its end: the path, or bytes that state the length which the file does not.
+
+    Without a Xing frame libsndfile guesses the length from the first frames; at a variable bit rate it then
+    stops too early.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(HEAD)
+    start = _after_id3(head)
+    frame = _frame(head[start : start + 4])
+    if frame is None or _has_xing(head, start, frame) or len({one.kbps for one in _frames(head, start)}) == 1:
+        return path
+    data = Path(path).read_bytes()[start:]
+    return io.BytesIO(_xing_frame(data) + data)
+
+
+def _xing_frame(data: bytes) -> bytes:
+    """A frame that says how many frames follow; 320 kb/s, so that there is room in it."""
+    header = bytes([0xFF, data[1] | 1, 0xE0 | data[2] & 0x0C, data[3]])
+    frame = _frame(header)
+    assert frame is not None
+    counted = b"Xing\0\0\0\1" + sum(1 for _ in _frames(data, 0)).to_bytes(4, "big")
+    return (header + bytes(frame.side_info) + counted).ljust(frame.num_bytes, b"\0")
+
+
+def _has_xing(head: bytes, start: int, frame: Frame) -> bool:
+    at = start + 4 + frame.side_info
+    return head[at : at + 4] in (b"Xing", b"Info") and bool(head[at + 7] & 1)
+
+
 def _after_id3(head: bytes) -> int:
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
@@ -70,12 +106,10 @@ def _frame(header: bytes) -> Frame | None:
 
 def _promised(head: bytes, start: int, frame: Frame, size: int) -> int | None:
     """Samples by the Xing frame, less the encoder's delay and padding; None when there is no such frame."""
+    if not _has_xing(head, start, frame):
+        return None
     at = start + 4 + frame.side_info
-    if head[at : at + 4] not in (b"Xing", b"Info"):
-        return None
     flags = int.from_bytes(head[at + 4 : at + 8], "big")
-    if not flags & 1:
-        return None
     num_frames = int.from_bytes(head[at + 8 : at + 12], "big")
     if flags & 2:
         _check_bytes(int.from_bytes(head[at + 12 : at + 16], "big"), size - start, frame)
@@ -100,8 +134,8 @@ def _counted(head: bytes, start: int, size: int, whole: Callable[[], bytes]) -> 
     first = frames[0]
     if all(frame.kbps == first.kbps for frame in frames):
         mean_bytes = first.num_samples * 125 * first.kbps / first.sampling_rate
-        return int((size - start) / mean_bytes) * first.num_samples
-    return sum(frame.num_samples for frame in _frames(whole(), start))
+        return round((size - start) / mean_bytes) * first.num_samples
+    return max(sum(frame.num_samples for frame in _frames(whole(), start)) - _DECODER_DELAY, 0)
 
 
 def _frames(data: bytes, start: int) -> Iterator[Frame]:
