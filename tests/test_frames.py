@@ -18,7 +18,8 @@ def test_one_second_is_49_frames() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "frames"), [([], 0), ([3], 1), ([3, 4], 2), ([3, 3], 3), ([3, 3, 3, 4, 4], 8), (["m", "m", "s"], 4)]
+    ("labels", "frames"),
+    [([], 0), ([3], 1), ([3, 4], 2), ([3, 3], 3), ([3, 3, 3, 4, 4], 8), (["m", "m", "s"], 4)],
 )
 def test_a_blank_goes_between_equal_labels(labels: list[int], frames: int) -> None:
     assert ctc_frames_needed(labels) == frames

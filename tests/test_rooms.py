@@ -78,5 +78,7 @@ def test_libraries_enter_by_their_door(library: str) -> None:
 
 def test_stages_never_import_stages() -> None:
     stages = [room for room in files() if room.startswith("stages.")]
-    guilty = [room for room in stages for name in imports(files()[room]) if (own(name) or "").startswith("stages.")]
+    guilty = [
+        room for room in stages for name in imports(files()[room]) if (own(name) or "").startswith("stages.")
+    ]
     assert guilty == []

@@ -39,7 +39,9 @@ def differences(mark: Path, wanted: Mapping[str, Any]) -> list[str] | None:
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise ValueError(f"{mark} is not the JSON that this program writes; remove it to run the stage again") from None
+        raise ValueError(
+            f"{mark} is not the JSON that this program writes; remove it to run the stage again"
+        ) from None
     return [line for part in wanted for line in _lines(part, found.get(part), wanted[part])]
 
 

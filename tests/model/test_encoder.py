@@ -28,9 +28,11 @@ def test_position_equals_torch_weight_norm() -> None:
     torch.manual_seed(0)
     ours = Position(settings(False))
     theirs = torch.nn.Conv1d(16, 16, 8, padding=4, groups=2)
-    theirs = torch.nn.utils.parametrizations.weight_norm(theirs, dim=2) if hasattr(
-        torch.nn.utils.parametrizations, "weight_norm"
-    ) else torch.nn.utils.weight_norm(theirs, dim=2)
+    theirs = (
+        torch.nn.utils.parametrizations.weight_norm(theirs, dim=2)
+        if hasattr(torch.nn.utils.parametrizations, "weight_norm")
+        else torch.nn.utils.weight_norm(theirs, dim=2)
+    )
     names = dict(theirs.named_parameters())
     gain = names.get("weight_g", names.get("parametrizations.weight.original0"))
     direction = names.get("weight_v", names.get("parametrizations.weight.original1"))
@@ -62,7 +64,9 @@ def test_both_attention_kernels_agree() -> None:
     score = torch.einsum("bhqd,bhkd->bhqk", query, key) / 5**0.5
     expected = torch.where(allowed, score, -torch.inf).softmax(-1) @ value
     torch.testing.assert_close(room.attend(query, key, value, allowed, 0.0), expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(room._attend_plainly(query, key, value, allowed, 0.0), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        room._attend_plainly(query, key, value, allowed, 0.0), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_layerdrop_leaves_layers_out_in_training_only() -> None:

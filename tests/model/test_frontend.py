@@ -16,7 +16,9 @@ def reference(frontend: Frontend, wave_BS: torch.Tensor) -> torch.Tensor:
     for layer, (_, stride) in zip(frontend.layers, CONVOLUTIONS, strict=True):
         x = F.conv1d(x, layer.weight, layer.bias, stride=stride)
         if frontend.settings.norm == "layer":
-            x = F.layer_norm(x.transpose(1, 2), x.shape[1:2], layer.norm.weight, layer.norm.bias).transpose(1, 2)
+            x = F.layer_norm(x.transpose(1, 2), x.shape[1:2], layer.norm.weight, layer.norm.bias).transpose(
+                1, 2
+            )
         elif layer.norm is not None:
             x = F.group_norm(x, x.shape[1], layer.norm.weight, layer.norm.bias)
         x = F.gelu(x)

@@ -12,7 +12,9 @@ def test_a_frame_joins_one_entry_of_each_group() -> None:
     codes = quantizer(torch.randn(2, 7, 4), temperature=1.0)
     for group in range(2):
         chosen = quantizer.codebook[group][codes.code_BTG[:, :, group]]
-        torch.testing.assert_close(codes.vector_BTE[:, :, 3 * group : 3 * group + 3], chosen, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(
+            codes.vector_BTE[:, :, 3 * group : 3 * group + 3], chosen, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_the_gradient_is_that_of_the_soft_choice() -> None:
@@ -26,7 +28,9 @@ def test_the_gradient_is_that_of_the_soft_choice() -> None:
     logits = quantizer.score(frames).unflatten(2, (2, 5))
     noise = -torch.empty_like(logits).exponential_().log()
     soft = ((logits + noise) / 0.7).softmax(-1)
-    expected = torch.autograd.grad(torch.einsum("btgv,gve->", soft, quantizer.codebook), quantizer.score.weight)[0]
+    expected = torch.autograd.grad(
+        torch.einsum("btgv,gve->", soft, quantizer.codebook), quantizer.score.weight
+    )[0]
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
 
 

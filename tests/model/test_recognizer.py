@@ -5,7 +5,14 @@ from unispeech_cli.settings import build
 
 SMALL = {
     "frontend": {"channels": 8},
-    "encoder": {"layers": 1, "dim": 16, "heads": 2, "ffn_dim": 16, "position_kernel": 4, "position_groups": 2},
+    "encoder": {
+        "layers": 1,
+        "dim": 16,
+        "heads": 2,
+        "ffn_dim": 16,
+        "position_kernel": 4,
+        "position_groups": 2,
+    },
     "channel_mask": {"probability": 0.5, "length": 4},
 }
 

@@ -6,7 +6,14 @@ from unispeech_cli.settings import build, load
 
 SMALL = {
     "frontend": {"channels": 8},
-    "encoder": {"layers": 1, "dim": 16, "heads": 2, "ffn_dim": 16, "position_kernel": 4, "position_groups": 2},
+    "encoder": {
+        "layers": 1,
+        "dim": 16,
+        "heads": 2,
+        "ffn_dim": 16,
+        "position_kernel": 4,
+        "position_groups": 2,
+    },
     "quantizer": {"groups": 2, "entries": 4, "dim": 8},
 }
 

@@ -72,8 +72,14 @@ def test_a_model_that_knows_nothing_starts_near_chance() -> None:
     c, q = torch.randn(1, 400, 512), torch.randn(1, 400, 512)
     code = torch.arange(400)[None, :, None]
     mask = torch.ones(1, 400, dtype=torch.bool)
-    loss = contrastive_loss(c, q, code, mask, torch.tensor([400]), ContrastiveSettings(temperature=1.0)).loss_B
-    assert float(loss) / 400 == pytest.approx(chance_level(ContrastiveSettings()), abs=0.01) == pytest.approx(math.log(101), abs=0.01)
+    loss = contrastive_loss(
+        c, q, code, mask, torch.tensor([400]), ContrastiveSettings(temperature=1.0)
+    ).loss_B
+    assert (
+        float(loss) / 400
+        == pytest.approx(chance_level(ContrastiveSettings()), abs=0.01)
+        == pytest.approx(math.log(101), abs=0.01)
+    )
 
 
 def test_collapse_shows_as_a_share_of_one() -> None:

@@ -29,7 +29,9 @@ def test_equals_the_sum_over_all_paths(backend: str) -> None:
     token_BL, length_B = padded([[1, 1], [2, 1, 2], []])
     frames = torch.tensor([5, 4, 3])
     losses = ctc_loss(log_prob, frames, token_BL, length_B, backend)
-    expected = [brute_force(log_prob[b, :f], t) for b, (f, t) in enumerate(((5, [1, 1]), (4, [2, 1, 2]), (3, [])))]
+    expected = [
+        brute_force(log_prob[b, :f], t) for b, (f, t) in enumerate(((5, [1, 1]), (4, [2, 1, 2]), (3, [])))
+    ]
     assert losses.tolist() == pytest.approx(expected, rel=1e-4)
 
 
@@ -59,7 +61,11 @@ def test_a_label_outside_the_table_is_refused() -> None:
 
 def test_more_labels_than_frames_are_refused() -> None:
     log_prob = torch.zeros(1, 4, 3).log_softmax(-1)
-    assert ctc_loss(log_prob, torch.tensor([4]), torch.tensor([[1, 2, 1, 2]]), torch.tensor([4])).isfinite().all()
+    assert (
+        ctc_loss(log_prob, torch.tensor([4]), torch.tensor([[1, 2, 1, 2]]), torch.tensor([4]))
+        .isfinite()
+        .all()
+    )
     with pytest.raises(ValueError, match="4 labels need 5 frames, not 4"):
         ctc_loss(log_prob, torch.tensor([4]), torch.tensor([[1, 2, 2, 1]]), torch.tensor([4]))
 

@@ -14,7 +14,7 @@ def gelu(x: Tensor) -> Tensor:
     values look right and training goes astray in silence. Hence the detour.
     """
     y = F.gelu(x)
-    return _ContiguousGradient.apply(y) if y.requires_grad else y  # type: ignore[no-any-return,no-untyped-call]
+    return _ContiguousGradient.apply(y) if y.requires_grad else y
 
 
 class _ContiguousGradient(torch.autograd.Function):

@@ -70,7 +70,9 @@ class Position(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         weight = self.weight_v * (self.weight_g / self._norm())
-        y_BDT = F.conv1d(x_BTD.transpose(1, 2), weight, self.bias, padding=self.kernel // 2, groups=self.groups)
+        y_BDT = F.conv1d(
+            x_BTD.transpose(1, 2), weight, self.bias, padding=self.kernel // 2, groups=self.groups
+        )
         # an even kernel gives one frame too many
         return gelu(y_BDT[:, :, : x_BTD.shape[1]]).transpose(1, 2)
 

@@ -64,7 +64,9 @@ class Frontend(nn.Module):
         Raises ValueError for an utterance below 400 samples.
         """
         if int(lengths_B.min()) < RECEPTIVE_FIELD:
-            raise ValueError(f"an utterance of {int(lengths_B.min())} samples: one frame needs {RECEPTIVE_FIELD}")
+            raise ValueError(
+                f"an utterance of {int(lengths_B.min())} samples: one frame needs {RECEPTIVE_FIELD}"
+            )
         if self.settings.normalize_wave:
             wave_BS = normalize_wave(wave_BS, lengths_B)
         x_BTC = wave_BS[:, :, None]
@@ -81,7 +83,9 @@ class Convolution(nn.Module):
     `weight` has the layout of torch's Conv1d: (channels out, channels in, kernel).
     """
 
-    def __init__(self, channels_in: int, settings: FrontendSettings, kernel: int, stride: int, first: bool) -> None:
+    def __init__(
+        self, channels_in: int, settings: FrontendSettings, kernel: int, stride: int, first: bool
+    ) -> None:
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.weight = nn.Parameter(torch.empty(settings.channels, channels_in, kernel))

@@ -38,10 +38,14 @@ class Quantizer(nn.Module):
     def __init__(self, channels: int, settings: QuantizerSettings) -> None:
         super().__init__()
         if settings.dim % settings.groups:
-            raise ValueError(f"quantizer.dim {settings.dim} is not a multiple of quantizer.groups {settings.groups}")
+            raise ValueError(
+                f"quantizer.dim {settings.dim} is not a multiple of quantizer.groups {settings.groups}"
+            )
         self.settings = settings
         self.score = nn.Linear(channels, settings.groups * settings.entries)
-        self.codebook = nn.Parameter(torch.empty(settings.groups, settings.entries, settings.dim // settings.groups))
+        self.codebook = nn.Parameter(
+            torch.empty(settings.groups, settings.entries, settings.dim // settings.groups)
+        )
         nn.init.normal_(self.score.weight, std=1.0)
         nn.init.zeros_(self.score.bias)
         nn.init.uniform_(self.codebook)

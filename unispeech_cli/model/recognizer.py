@@ -20,7 +20,9 @@ class RecognizerSettings:
     """The fine-tuning model; masks as in the official fine-tuning (time 0.75 x 10, channels 0.25 x 64)."""
 
     frontend: FrontendSettings = field(default_factory=FrontendSettings)
-    encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(activation_dropout=0.1, layerdrop=0.1))
+    encoder: EncoderSettings = field(
+        default_factory=lambda: EncoderSettings(activation_dropout=0.1, layerdrop=0.1)
+    )
     input_dropout: float = 0.1
     final_dropout: float = 0.1
     time_mask: SpanSettings = field(default_factory=lambda: SpanSettings(0.75, 10))

@@ -101,7 +101,11 @@ class Context(nn.Module):
         return self.norm(x_BTC), frame_lengths_B
 
     def contextualize(
-        self, feature_BTC: Tensor, frame_lengths_B: Tensor, mask_BT: Tensor, channel_mask_BD: Tensor | None = None
+        self,
+        feature_BTC: Tensor,
+        frame_lengths_B: Tensor,
+        mask_BT: Tensor,
+        channel_mask_BD: Tensor | None = None,
     ) -> Tensor:
         """c: the contextual frames (B, T, D) with the masked frames and channels hidden."""
         x_BTD = F.dropout(self.project(feature_BTC), self.settings.input_dropout, self.training)

@@ -53,7 +53,9 @@ def contrastive_loss(
     losses, same, drawn = [], 0, 0
     for row, length in enumerate(frame_lengths_B.tolist()):
         masked_M = mask_BT[row, :length].nonzero()[:, 0]
-        candidate_N = masked_M if settings.candidates == "masked" else torch.arange(length, device=mask_BT.device)
+        candidate_N = (
+            masked_M if settings.candidates == "masked" else torch.arange(length, device=mask_BT.device)
+        )
         if len(candidate_N) < 2 or len(masked_M) == 0:
             losses.append(context_BTD[row, 0].sum() * 0.0)
             continue

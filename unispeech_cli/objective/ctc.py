@@ -43,7 +43,9 @@ def ctc_loss(
     Raises ValueError for a label outside 1 .. V-1 or a transcript with more labels (and blanks between equal
     ones) than frames: phonemize drops those, with a report.
     """
-    targets = [row[:length].tolist() for row, length in zip(token_BL.cpu(), token_lengths_B.tolist(), strict=True)]
+    targets = [
+        row[:length].tolist() for row, length in zip(token_BL.cpu(), token_lengths_B.tolist(), strict=True)
+    ]
     _check(targets, frame_lengths_B.tolist(), log_prob_BTV.shape[2])
     if (backend or best_backend()) == "k2":
         return _k2_loss(log_prob_BTV.float(), frame_lengths_B, targets)
@@ -57,7 +59,9 @@ def _check(targets: list[list[int]], frame_lengths: list[int], tokens: int) -> N
         if target and not 0 < min(target) <= max(target) < tokens:
             raise ValueError(f"row {row}: labels {min(target)}..{max(target)} outside 1..{tokens - 1}")
         if ctc_frames_needed(target) > frames:
-            raise ValueError(f"row {row}: {len(target)} labels need {ctc_frames_needed(target)} frames, not {frames}")
+            raise ValueError(
+                f"row {row}: {len(target)} labels need {ctc_frames_needed(target)} frames, not {frames}"
+            )
 
 
 def _k2_loss(log_prob_BTV: Tensor, frame_lengths_B: Tensor, targets: list[list[int]]) -> Tensor:
@@ -67,7 +71,9 @@ def _k2_loss(log_prob_BTV: Tensor, frame_lengths_B: Tensor, targets: list[list[i
     order_B = torch.argsort(frame_lengths_B.cpu(), descending=True, stable=True)
     zeros_B = torch.zeros_like(order_B)
     segment_B3 = torch.stack([order_B, zeros_B, frame_lengths_B.cpu()[order_B]], 1).to(torch.int32)
-    graph = k2.ctc_graph([targets[row] for row in order_B.tolist()], modified=False, device=log_prob_BTV.device)
+    graph = k2.ctc_graph(
+        [targets[row] for row in order_B.tolist()], modified=False, device=log_prob_BTV.device
+    )
     dense = k2.DenseFsaVec(log_prob_BTV, segment_B3)
     loss_B = k2.ctc_loss(graph, dense, output_beam=OUTPUT_BEAM, reduction="none")
     return loss_B[torch.argsort(order_B).to(loss_B.device)].to(log_prob_BTV.dtype)

@@ -66,7 +66,9 @@ class UniSpeechObjective:
         if output.codes is not None and bool((weight_B > 0).any()):
             self._add_self_supervised(output, weight_B, terms, watched)
         if not terms:
-            raise ValueError("nothing to train: objective.alpha 1 needs labelled cuts, alpha 0 needs a quantizer")
+            raise ValueError(
+                "nothing to train: objective.alpha 1 needs labelled cuts, alpha 0 needs a quantizer"
+            )
         return Losses(terms, output.mask_BT.sum(), watched)
 
     def _add_self_supervised(
@@ -104,4 +106,6 @@ def _ctc_sum(logit_BTV: Tensor, frame_lengths_B: Tensor, batch: Batch) -> Tensor
     if not bool(rows.any()):
         return logit_BTV.sum() * 0.0
     log_prob_BTV = logit_BTV[rows].float().log_softmax(-1)
-    return ctc_loss(log_prob_BTV, frame_lengths_B[rows], batch.token_BL[rows], batch.token_lengths_B[rows]).sum()
+    return ctc_loss(
+        log_prob_BTV, frame_lengths_B[rows], batch.token_BL[rows], batch.token_lengths_B[rows]
+    ).sum()
