@@ -29,4 +29,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     deselected = config.stash.get(DESELECTED, None)
     if deselected is not None:
-        terminalreporter.write_line(f"k2 cannot be imported here: {deselected} tests that need it were deselected")
+        terminalreporter.write_line(
+            f"k2 cannot be imported here: {deselected} tests that need it were deselected"
+        )
