@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . local/log.sh
-. local/jobs.sh
 
 stage=0
 stop_stage=7
@@ -24,8 +23,10 @@ split_lists=       # holds <lang>/*.txt, one clip a line: more splits of the tar
 seed=1
 device=cpu
 nj=2               # processes of prepare
-jobs=1             # trainings at once
+jobs=              # trainings at once; 3 with --mini, else 1
 hours=en=0.9,it=0.09  # of the mini corpora
+dev_minutes=3
+test_minutes=6
 
 help_message="Usage: $0 [--mini true | --dl-dir DIR --target LANGS] [--stage N --stop-stage M] [options]
 
@@ -35,14 +36,22 @@ Stages: -1 where to get the corpus, 0 mini corpora, 1 prepare, 2 phonemize, 3 pr
 
 if $mini; then
   dl_dir=${dl_dir:-download/mini/commonvoice} target=${target:-it} conf=${conf:-recipes/commonvoice/conf/mini}
-  preset=${preset:-tiny} jobs=3
+  preset=${preset:-tiny} jobs=${jobs:-3}
 fi
-dl_dir=${dl_dir:-download/commonvoice} target=${target:-ky} conf=${conf:-recipes/commonvoice/conf/paper} preset=${preset:-large}
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 ? 1 : $(nproc)))}
+dl_dir=${dl_dir:-download/commonvoice} target=${target:-ky} conf=${conf:-recipes/commonvoice/conf/paper}
+preset=${preset:-large} jobs=${jobs:-1}
+. local/recipe.sh
 
-cuts() { echo "$data/$1/cv-$2_cuts_$3.jsonl.gz"; }                    # cuts PART LANG SPLIT
-each() { local o=$1 p=$2 s=$3 l; shift 3; for l in "$@"; do printf '%s\n%s\n' "$o" "$(cuts "$p" "$l" "$s")"; done; }
-at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+cuts() { local part=$1 split=$2 l; shift 2; for l in "$@"; do echo "$data/$part/cv-${l}_cuts_$split.jsonl.gz"; done; }
+pretraining() {
+  echo "--config $conf/$1-pretrain.yaml --lang-dir $data/source/lang_phone"
+  each --labeled $(cuts source train $source)
+  each --unlabeled $(cuts manifests train $unlabeled)
+  each --dev $(cuts source dev $source)
+}
+finetuning() { each --train $(cuts "$1" "$train_split" "$1"); each --dev $(cuts "$1" "$dev_split" "$1"); }
+test_cuts() { cuts "$1" "$test_split" "$1"; }
+lang_dir() { echo "$data/$1/lang_phone"; }
 
 if at -1; then
   log "Stage -1: CommonVoice is given out by the Mozilla Data Collective; unpack it so that $dl_dir/<lang>/ holds the TSVs"
@@ -50,13 +59,12 @@ fi
 
 if at 0 && $mini; then
   log "Stage 0: mini corpora"
-  python local/mini_corpora --out "$(dirname "$dl_dir")" --corpora commonvoice --hours "$hours" --seed "$seed" --jobs "$nj" \
-    --languages "$(echo "$source $target" | tr ' ' ',')"
+  make_corpus commonvoice --languages "$(echo "$source $target" | tr ' ' ',')"
 fi
 
 if at 1; then
   log "Stage 1: prepare"
-  unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" --jobs "$nj" $(printf -- '--language %s ' $source $target $unlabeled)
+  unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" --jobs "$nj" $(each --language $source $target $unlabeled)
   for list in ${split_lists:+$(for l in $target; do ls "$split_lists/$l"/*.txt; done)}; do
     unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" --jobs "$nj" --language "$(basename "$(dirname "$list")")" --split-list "$list"
   done
@@ -64,62 +72,35 @@ fi
 
 if at 2; then
   log "Stage 2: phonemize"
-  unispeech phonemize $(for l in $source; do cuts manifests "$l" train; cuts manifests "$l" dev; done) \
+  unispeech phonemize $(cuts manifests train $source) $(cuts manifests dev $source) \
     --out "$data/source" --lang-dir "$data/source/lang_phone"
   for l in $target; do
-    unispeech phonemize $(for s in "$train_split" "$dev_split" "$test_split"; do cuts manifests "$l" "$s"; done) \
-      --out "$data/$l" --lang-dir "$data/$l/lang_phone"
+    unispeech phonemize $(for s in "$train_split" "$dev_split" "$test_split"; do cuts manifests "$s" "$l"; done) \
+      --out "$data/$l" --lang-dir "$(lang_dir "$l")"
   done
 fi
 
-pretrain() {  # pretrain SYSTEM
-  unispeech pretrain "$exp/$1/pretrain" --lang-dir "$data/source/lang_phone" --preset "$preset" --config "$conf/$1-pretrain.yaml" \
-    $(each --labeled source train $source) $(each --unlabeled manifests train $unlabeled) $(each --dev source dev $source) \
-    --set "run.seed=$seed" --device "$device"
-}
-finetune() {  # finetune SYSTEM LANG [--init DIR]
-  local system=$1 l=$2; shift 2
-  unispeech finetune "$exp/$system/$l" --lang-dir "$data/$l/lang_phone" --preset "$preset" --config "$conf/$system-finetune.yaml" \
-    --train "$(cuts "$l" "$l" "$train_split")" --dev "$(cuts "$l" "$l" "$dev_split")" --set "run.seed=$seed" --device "$device" "$@"
-}
-
 if at 3; then
   log "Stage 3: pre-train; train from scratch what is not pre-trained"
-  for system in $systems; do
-    if [ -e "$conf/$system-pretrain.yaml" ]; then
-      job "$jobs" "$system" pretrain "$system"
-    else
-      for l in $target; do job "$jobs" "$system $l" finetune "$system" "$l"; done
-    fi
-  done
-  finish_jobs
+  pretrain_systems
 fi
 
 if at 4; then
   log "Stage 4: fine-tune"
-  for system in $systems; do
-    [ -e "$conf/$system-pretrain.yaml" ] || continue
-    for l in $target; do job "$jobs" "$system $l" finetune "$system" "$l" --init "$exp/$system/pretrain"; done
-  done
-  finish_jobs
+  finetune_systems
 fi
 
 if at 5; then
   log "Stage 5: decode"
-  for system in $systems; do for l in $target; do
-    unispeech decode "$exp/$system/$l" "$(cuts "$l" "$l" "$test_split")" --out "$exp/$system/$l/decode" --lang-dir "$data/$l/lang_phone" --device "$device"
-  done; done
+  decode_systems
 fi
 
 if at 6; then
   log "Stage 6: score"
-  unispeech score $(for system in $systems; do for l in $target; do echo "$exp/$system/$l/decode"; done; done)
+  score_systems
 fi
 
 if at 7; then
   log "Stage 7: summary"
-  for l in $target; do
-    summary=$exp/summary.json; [ "$l" = "${target%% *}" ] || summary=$exp/summary-$l.json
-    python local/summarize.py "$summary" --seed "$seed" $(for system in $systems; do echo "--system $system $exp/$system/$l $exp/$system/$l/decode"; done)
-  done
+  summarize_systems
 fi

@@ -1,0 +1,89 @@
+# Sourced after the options are read: the stages that all recipes share, over $systems and $target.
+#
+# A recipe says what its data are, in functions that print:
+#   pretraining SYSTEM   options of `unispeech pretrain`: settings, lang directory, manifests
+#   finetuning TARGET    --train and --dev manifests
+#   test_cuts TARGET     manifests to decode
+#   lang_dir TARGET      lang directory of fine-tuning
+. local/jobs.sh
+
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 ? 1 : $(nproc)))}
+
+at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+
+# each OPTION WORD...: the option before every word
+each() {
+  local option=$1 word
+  shift
+  for word in "$@"; do printf '%s\n' "$option" "$word"; done
+}
+
+# make_corpus CORPUS/PLACE [OPTION...]: the mini corpus that has $dl_dir as its PLACE
+make_corpus() {
+  local place=$1 out
+  shift
+  [[ "/$dl_dir" == */"$place" ]] || { echo "$0: with --mini true, --dl-dir ends in /$place: not $dl_dir" >&2; return 1; }
+  out=${dl_dir%"$place"}
+  python local/mini_corpora --out "${out:-.}" --corpora "${place%%/*}" --hours "$hours" --dev-minutes "$dev_minutes" \
+    --test-minutes "$test_minutes" --seed "$seed" --jobs "$nj" "$@"
+}
+
+# the encoder that a system is fine-tuned from; nothing where it is trained from scratch
+encoder() { [ ! -e "$conf/$1-pretrain.yaml" ] || echo "$exp/$1/pretrain"; }
+
+pretrain() { # pretrain SYSTEM
+  unispeech pretrain "$exp/$1/pretrain" --preset "$preset" $(pretraining "$1") --set "run.seed=$seed" --device "$device"
+}
+
+finetune() { # finetune SYSTEM TARGET
+  unispeech finetune "$exp/$1/$2" --preset "$preset" --config "$conf/$1-finetune.yaml" --lang-dir "$(lang_dir "$2")" \
+    $(finetuning "$2") $(each --init $(encoder "$1")) --set "run.seed=$seed" --device "$device"
+}
+
+finetune_to_targets() { # finetune_to_targets SYSTEM
+  local t
+  for t in $target; do job "$jobs" "$1 $t" finetune "$1" "$t"; done
+}
+
+# the encoders that this recipe makes; what is trained from scratch has the same time
+pretrain_systems() {
+  local system
+  for system in $systems; do
+    case "$(encoder "$system")" in
+      "$exp/$system/pretrain") job "$jobs" "$system" pretrain "$system" ;;
+      "") finetune_to_targets "$system" ;;
+    esac
+  done
+  finish_jobs
+}
+
+finetune_systems() {
+  local system
+  for system in $systems; do
+    [ -z "$(encoder "$system")" ] || finetune_to_targets "$system"
+  done
+  finish_jobs
+}
+
+decode_systems() {
+  local system t
+  for system in $systems; do for t in $target; do
+    unispeech decode "$exp/$system/$t" $(test_cuts "$t") --out "$exp/$system/$t/decode" --lang-dir "$(lang_dir "$t")" \
+      --device "$device"
+  done; done
+}
+
+score_systems() {
+  unispeech score $(for system in $systems; do for t in $target; do echo "$exp/$system/$t/decode"; done; done)
+}
+
+# summary.json of the first target, summary-TARGET.json of the others
+summarize_systems() {
+  local t summary
+  for t in $target; do
+    summary=$exp/summary-$t.json
+    [ "$t" != "${target%% *}" ] || summary=$exp/summary.json
+    python local/summarize.py "$summary" --seed "$seed" \
+      $(for system in $systems; do echo "--system $system $exp/$system/$t $exp/$system/$t/decode"; done)
+  done
+}

@@ -1,0 +1,173 @@
+"""The recipes end to end at the size of CI: real run.sh, minutes of speech, a minute model."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+CI = ("--config", "local/ci/options.sh")
+SYSTEMS = ("unispeech", "ctc-transfer", "scratch")
+TWO = ("unispeech", "scratch")
+# what every run writes again
+REPORTS = re.compile(r"(errs|wer-summary)-.*\.txt|score\.json|summary\.json|tokens\.txt")
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory) -> Path:
+    """A place where the recipes and what they share lie, so that data/, exp/ and download/ are made there."""
+    place = tmp_path_factory.mktemp("checkout")
+    for name in ("recipes", "local"):
+        (place / name).symlink_to(ROOT / name)
+    return place
+
+
+def run(checkout: Path, recipe: str, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [str(checkout / "recipes" / recipe / "run.sh"), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/", timeout=600)
+
+
+def finished(checkout: Path, recipe: str, *options: str) -> str:
+    """Run a recipe that should succeed; its stderr."""
+    done = run(checkout, recipe, *CI, *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+@pytest.fixture(scope="session")
+def commonvoice(checkout) -> str:
+    return finished(checkout, "commonvoice")
+
+
+@pytest.fixture(scope="session")
+def tedlium3(checkout) -> str:
+    """Makes the encoder too, by the LibriSpeech recipe."""
+    return finished(checkout, "tedlium3", "--unlabeled", "true", "--systems", " ".join(TWO))
+
+
+@pytest.fixture(scope="session")
+def librispeech(checkout, tedlium3) -> str:
+    return finished(checkout, "librispeech", "--stage", "3", "--systems", " ".join(TWO))
+
+
+def stages(log: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\(run\.sh:\d+\) Stage (-?\d+):", log)]
+
+
+def scored(exp: Path, target: str, systems: tuple[str, ...]) -> dict[str, dict]:
+    """The systems of summary.json, which hold the PER of their score.json."""
+    found = json.loads((exp / "summary.json").read_text())["systems"]
+    assert tuple(found) == systems
+    for system in systems:
+        sets = json.loads((exp / system / target / "decode" / "score.json").read_text())["test_sets"]
+        totals = [measures["PER"]["total"] for measures in sets.values()]
+        assert sum(total["reference"] for total in totals) > 50
+        assert found[system]["per"] == pytest.approx(totals[0]["fraction"])
+        assert found[system]["labelled_minutes"] > 0.4
+    return found
+
+
+def test_commonvoice(checkout, commonvoice):
+    found = scored(checkout / "exp", "it", SYSTEMS)
+    assert stages(commonvoice) == [0, 1, 2, 3, 4, 5, 6, 7]
+    updates = {system: found[system]["updates_by_stage"] for system in SYSTEMS}
+    assert updates["unispeech"] == updates["ctc-transfer"] == {"pretrain": 8, "finetune": 8}
+    assert updates["scratch"] == {"finetune": 16}
+
+
+def test_librispeech(checkout, librispeech):
+    scored(checkout / "exp" / "librispeech", "train-clean-5", TWO)
+
+
+def test_tedlium3_goes_on_from_the_librispeech_encoder(checkout, tedlium3):
+    found = scored(checkout / "exp" / "tedlium3", "train", TWO)
+    assert "[unispeech] initialised from exp/librispeech/unispeech/pretrain/best" in tedlium3
+    assert "initialised from exp/tedlium3/unispeech/pretrain/best" in tedlium3
+    # 8 on LibriSpeech, 4 on the talks' audio
+    assert found["unispeech"]["updates_by_stage"] == {"pretrain": 12, "finetune": 8}
+    assert found["scratch"]["updates_by_stage"] == {"finetune": 16}
+
+
+def times(checkout: Path) -> dict[Path, int]:
+    files = [
+        path
+        for name in ("download", "data", "exp")
+        for path in (checkout / name).rglob("*")
+        if path.is_file()
+    ]
+    return {path: path.stat().st_mtime_ns for path in files if not REPORTS.fullmatch(path.name)}
+
+
+def test_a_second_run_does_nothing_again(checkout, librispeech):
+    before = times(checkout)
+    log = finished(checkout, "librispeech", "--systems", "scratch")
+    assert stages(log) == [0, 1, 2, 3, 4, 5, 6, 7]
+    # corpus, three manifests, lang directory, training, decoding
+    assert log.count("nothing to do") == 7
+    assert times(checkout) == before
+
+
+def test_only_the_stages_asked_for_run(checkout, librispeech):
+    log = finished(checkout, "librispeech", "--stage", "5", "--stop-stage", "6", "--systems", "scratch")
+    assert stages(log) == [5, 6]
+
+
+def test_the_corpus_may_be_a_link(checkout, commonvoice):
+    link = checkout / "corpus-elsewhere"
+    link.symlink_to(checkout / "download" / "mini" / "commonvoice")
+    options = ("--dl-dir", str(link), "--data", "linked", "--stage", "1", "--stop-stage", "1")
+    finished(checkout, "commonvoice", *options)
+    made = {path.name for path in (checkout / "linked" / "manifests").glob("*_cuts_*")}
+    assert made == {
+        f"cv-{language}_cuts_{split}.jsonl.gz"
+        for language in ("en", "it")
+        for split in ("train", "dev", "test")
+    }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "told"),
+    [
+        (
+            "commonvoice",
+            ("--dl-dir", "nowhere"),
+            "unispeech: no corpus nowhere; expected a folder holding <lang>/train.tsv",
+        ),
+        (
+            "tedlium3",
+            ("--stage", "3", "--init", "gone"),
+            "no gone/unispeech/pretrain; recipes/librispeech/run.sh --exp gone",
+        ),
+        (
+            "librispeech",
+            ("--mini", "true", "--dl-dir", "nowhere"),
+            "--dl-dir ends in /librispeech/LibriSpeech: not nowhere",
+        ),
+        ("librispeech", ("--stgae", "3"), "invalid option --stgae"),
+        ("tedlium3", ("--unlabeled", "yes"), "option --unlabeled is true or false, not yes"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(checkout, recipe, options, told):
+    done = run(checkout, recipe, *options)
+    lines = [line for line in done.stderr.splitlines() if ") Stage " not in line]
+    assert done.returncode == 1
+    assert len(lines) == 1 and told in lines[0]
+
+
+@pytest.mark.parametrize("recipe", ["commonvoice", "librispeech", "tedlium3"])
+def test_help_and_stage_minus_one_make_nothing(checkout, recipe):
+    before = set(checkout.iterdir())
+    told = run(checkout, recipe, "--help").stdout
+    assert told.startswith("Usage: ") and "--mini true" in told
+    log = run(checkout, recipe, "--stage", "-1", "--stop-stage", "-1", "--dl-dir", "my/corpus").stderr
+    assert stages(log) == [-1] and "my/corpus" in log
+    assert set(checkout.iterdir()) == before
