@@ -30,6 +30,32 @@ def test_scientific_notation_is_a_number() -> None:
     assert load(Outer, overrides=["optim.lr=3e-4"]).optim.lr == 3e-4
 
 
+def test_one_setting_of_a_part_leaves_the_others_at_the_defaults_of_the_whole() -> None:
+    @dataclass(frozen=True)
+    class Fine:
+        optim: Inner = field(default_factory=lambda: Inner(2e-5, "adamw"))
+
+    assert load(Fine, overrides=["optim.lr=0.5"]) == Fine(Inner(0.5, "adamw"))
+    assert load(Fine, preset={"optim": {"name": "sgd"}}) == Fine(Inner(2e-5, "sgd"))
+
+
+def test_what_a_settings_class_refuses_is_named() -> None:
+    @dataclass(frozen=True)
+    class Run:
+        steps: int = 1
+
+        def __post_init__(self) -> None:
+            if self.steps < 1:
+                raise ValueError(f"steps is at least 1, not {self.steps}")
+
+    @dataclass(frozen=True)
+    class Whole:
+        run: Run = field(default_factory=Run)
+
+    with pytest.raises(ValueError, match="^setting run: steps is at least 1, not 0$"):
+        load(Whole, overrides=["run.steps=0"])
+
+
 def test_null_switches_a_part_off() -> None:
     assert load(Outer, overrides=["maybe=null"]).maybe is None
 

@@ -1,4 +1,4 @@
-"""Settings: YAML of differences and `--set a.b=c` -> frozen, strict dataclasses; an unknown name is an error."""
+"""Settings: YAML of differences and `--set a.b=c` -> frozen, strict dataclasses; unknown names are errors."""
 
 import dataclasses
 import difflib
@@ -19,7 +19,7 @@ def load(
     overrides: Sequence[str] = (),
     preset: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Build the settings `kind` from its defaults, a preset, a YAML file of differences and `a.b=c` overrides.
+    """Build the settings `kind` from defaults, a preset, a YAML file of differences and `a.b=c` overrides.
 
     Later sources win. Raises ValueError naming the source, the unknown name and the nearest known one, or the
     value that does not fit; FileNotFoundError when `config` is missing.
@@ -34,14 +34,23 @@ def load(
 
 
 def build(kind: type[Settings], tree: Mapping[str, Any]) -> Settings:
-    """Validate a nested mapping into the settings `kind`; names are checked as in `load`."""
-    _check_names(kind, tree, "settings")
+    """Lay a nested mapping over the defaults of `kind` and validate; names are checked as in `load`."""
+    # over the whole of them: a part's defaults as `kind` has them may differ from those of the part's class
+    whole = dataclasses.asdict(kind())  # type: ignore[call-overload]
+    _merge(whole, tree, kind, "settings")
     try:
-        return TypeAdapter(kind).validate_python(dict(tree))
+        return TypeAdapter(kind).validate_python(whole)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"setting {where}: {first['msg']} (got {first['input']!r})") from None
+        raise ValueError(_told(error)) from None
+
+
+def _told(error: ValidationError) -> str:
+    """The first complaint: pydantic's about a value, or what a settings class itself raised."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":
+        return f"setting {where}: {first['ctx']['error']}"
+    return f"setting {where}: {first['msg']} (got {first['input']!r})"
 
 
 def read(kind: type[Settings], path: Path) -> Settings:
