@@ -1,12 +1,16 @@
-"""A cut manifest made ready for training: one plain JSON line per cut at a known offset, and arrays to plan with.
+"""A cut manifest made ready for training: one plain JSON line per cut at a known offset, arrays to plan with.
 
 Made once per manifest, kept beside it under the hash of its bytes.
 
 Legend: N cuts.
 """
 
+import contextlib
+import fcntl
 import gzip
 import json
+import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,9 @@ from unispeech_cli.paths import IndexDir, ManifestDir
 from unispeech_cli.provenance import hash_file
 
 Array = np.ndarray[Any, Any]
+
+# what a cut with audio always has
+NAMES = ("type", "id", "start", "duration", "channel", "recording")
 
 
 @dataclass(frozen=True)
@@ -54,42 +61,65 @@ def index_cuts(manifest: Path) -> CutIndex:
     """
     place = IndexDir(ManifestDir(manifest.parent).index / f"{manifest.name}-{hash_file(manifest)[:16]}")
     if not place.root.is_dir():
-        with atomic_dir(place.root) as fresh:
-            _build(manifest, IndexDir(fresh))
+        with _alone(place.root.parent):
+            if not place.root.is_dir():
+                with atomic_dir(place.root) as fresh:
+                    _build(manifest, IndexDir(fresh))
     units = json.loads(place.units.read_text(encoding="utf-8"))
     return CutIndex(place.lines, np.load(place.offsets), np.load(place.seconds), units)
 
 
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One process at a time: trainings that start together share what the first of them makes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        # some network file systems cannot lock a directory; two equal indexes are then made
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _build(manifest: Path, place: IndexDir) -> None:
-    offsets, seconds, units = [], [], {}  # type: ignore[var-annotated]
-    with _open(manifest) as source, place.lines.open("wb") as lines:
-        for number, (line, cut) in enumerate(_parsed(source, manifest), start=1):
+    offsets: list[int] = []
+    seconds: list[float] = []
+    units: dict[str, set[str]] = {}
+    with place.lines.open("wb") as lines:
+        for line, cut in _parsed(manifest):
             offsets.append(lines.tell())
-            seconds.append(_seconds(cut, manifest, number))
+            seconds.append(float(cut["duration"]))
             _note_units(cut, units)
-            lines.write(line)
+            lines.write(line.strip() + b"\n")
     np.save(place.offsets, np.array(offsets, dtype=np.int64))
     np.save(place.seconds, np.array(seconds, dtype=np.float32))
     known = {language: sorted(seen) for language, seen in sorted(units.items())}
     place.units.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
 
 
+def _parsed(manifest: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    read = 0
+    try:
+        with _open(manifest) as source:
+            for line in source:
+                if line.strip():
+                    yield line, _checked(json.loads(line))
+                read += 1
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{manifest} line {read + 1}: {error}; make the manifest again") from None
+
+
 def _open(manifest: Path) -> IO[bytes]:
     return gzip.open(manifest, "rb") if manifest.suffix == ".gz" else manifest.open("rb")  # type: ignore[return-value]
 
 
-def _parsed(source: IO[bytes], manifest: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    for number, line in enumerate(source, start=1):
-        try:
-            yield line, json.loads(line)
-        except ValueError:
-            raise ValueError(f"{manifest}: line {number} is not JSON; make the manifest again") from None
-
-
-def _seconds(cut: dict[str, Any], manifest: Path, number: int) -> float:
-    if "duration" not in cut or "recording" not in cut:
-        raise ValueError(f"{manifest}: line {number} is not a Lhotse cut with a recording")
-    return float(cut["duration"])
+def _checked(cut: Any) -> dict[str, Any]:
+    missing = [name for name in NAMES if name not in cut] if isinstance(cut, dict) else list(NAMES)
+    if missing:
+        raise ValueError(f"not a Lhotse cut with a recording: no {', '.join(missing)}")
+    return dict(cut)
 
 
 def _note_units(cut: dict[str, Any], units: dict[str, set[str]]) -> None:

@@ -1,86 +1,27 @@
-"""Cuts -> batches: reading audio and labels by plan for training, in duration order for decoding and validation."""
+"""Cuts -> batches: audio and labels, by plan for training, by duration for decoding and validation."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader, Dataset
 
 from unispeech_cli.audio import read_cut
 from unispeech_cli.batches.batch import Batch, Example, collate
-from unispeech_cli.batches.index import Array, CutIndex, index_cuts
-from unispeech_cli.batches.plan import Planned, Pool, endless_plan
-from unispeech_cli.frames import RECEPTIVE_FIELD, SAMPLE_RATE, ctc_frames_needed, num_frames
+from unispeech_cli.batches.index import index_cuts
+from unispeech_cli.batches.plan import Planned, endless_plan
+from unispeech_cli.batches.source import LoaderSettings, Source, check_units, pools
+from unispeech_cli.frames import RECEPTIVE_FIELD, ctc_frames_needed, num_frames
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import units
 
 OnFault = Callable[[str], None]
 
-
-@dataclass(frozen=True)
-class LoaderSettings:
-    """What a batch holds. Seconds are of audio; a batch's are padded."""
-
-    # what one forward pass sees at most; bounded by memory
-    seconds_per_batch: float = 75.0
-    # what one optimiser step sees, over all its batches
-    seconds_per_update: float = 4800.0
-    # cuts outside are left out, and counted
-    min_seconds: float = 0.1
-    max_seconds: float = 20.0
-    # labelled speech's share of the audio trained on; null: by the corpora's hours
-    labeled_share: float | None = None
-    # processes that read audio ahead; 0 reads in the training process
-    workers: int = 2
-
-    @property
-    def batches_per_update(self) -> int:
-        """Accumulation: how many batches make an update."""
-        return max(1, round(self.seconds_per_update / self.seconds_per_batch))
-
-
-@dataclass(frozen=True)
-class Source:
-    """Cuts of some manifests that train together, labelled or not."""
-
-    indexes: tuple[CutIndex, ...]
-    labelled: bool
-    # (manifest, number) of every cut kept, and its seconds
-    place_N2: Array
-    seconds_N: Array
-    left_out: int
-
-    @property
-    def hours(self) -> float:
-        return float(self.seconds_N.sum()) / 3600
-
-    def cut(self, number: int) -> Cut:
-        manifest, place = self.place_N2[number]
-        return self.indexes[manifest].cut(int(place))
-
-
-def open_source(manifests: Sequence[Path], labelled: bool, settings: LoaderSettings, tokens: TokenTable) -> Source:
-    """Index manifests and keep the cuts within the limits.
-
-    Raises ValueError when labelled cuts have units that the token table lacks, or when nothing is left.
-    """
-    indexes = tuple(index_cuts(manifest) for manifest in manifests)
-    if labelled:
-        for manifest, index in zip(manifests, indexes, strict=True):
-            _check_units(manifest, index, tokens)
-    places = [np.stack([np.full(len(index), m), np.arange(len(index))], 1) for m, index in enumerate(indexes)]
-    place_N2 = np.concatenate(places)
-    seconds_N = np.concatenate([index.seconds_N for index in indexes])
-    shortest = max(settings.min_seconds, RECEPTIVE_FIELD / SAMPLE_RATE)
-    kept_N = (seconds_N >= shortest) & (seconds_N <= settings.max_seconds)
-    if not kept_N.any():
-        limits = f"{shortest:g} .. {settings.max_seconds:g} s"
-        raise ValueError(f"{', '.join(map(str, manifests))}: none of {len(seconds_N)} cuts lasts {limits}")
-    return Source(indexes, labelled, place_N2[kept_N], seconds_N[kept_N], int((~kept_N).sum()))
+# this many batches in a row without one readable cut are not a few bad files
+MOST_UNREADABLE = 20
 
 
 def training_batches(
@@ -93,19 +34,25 @@ def training_batches(
 ) -> Iterator[Batch | None]:
     """Batches without end, from batch number `skip` of the plan on.
 
-    A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a batch
-    of which nothing could be read, so that the count of batches stays the position in the plan.
+    A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a
+    batch of which nothing could be read, so that the count of batches stays the position in the plan. Raises
+    ValueError after 20 of those in a row.
     """
-    plan = endless_plan(_pools(sources, settings.labeled_share), settings.seconds_per_batch, seed)
-    reader = _Reader(sources, tokens)
+    plan = endless_plan(pools(sources, settings.labeled_share), settings.seconds_per_batch, seed)
     loader = DataLoader(
-        reader,
-        sampler=islice(plan, skip, None),  # type: ignore[arg-type]
+        _Reader(sources, tokens),
+        sampler=islice(plan, skip, None),
         batch_size=None,
         num_workers=settings.workers,
+        # the loader draws a seed for its workers; the training's own generator must not move on a resume
+        generator=torch.Generator(),
     )
+    unreadable = 0
     for loaded in loader:
         yield _reported(loaded, on_fault)
+        unreadable = 0 if loaded.batch is not None else unreadable + 1
+        if unreadable == MOST_UNREADABLE:
+            raise ValueError(f"{unreadable} batches in a row could not be read, at last {loaded.faults[-1]}")
 
 
 def inference_batches(
@@ -119,6 +66,38 @@ def inference_batches(
         batch = _reported(_load(group, tokens), on_fault)
         if batch is not None:
             yield batch
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Development cuts, gone through whole each time; without tokens they are taken as unlabelled."""
+
+    cuts: tuple[Cut, ...]
+    tokens: TokenTable | None
+    seconds_per_batch: float
+
+    def batches(self, device: torch.device, on_fault: OnFault) -> Iterator[Batch]:
+        """As `inference_batches`. Raises ValueError when no cut at all can be read."""
+        read = False
+        for batch in inference_batches(self.cuts, self.seconds_per_batch, self.tokens, on_fault):
+            read = True
+            yield batch.to(device)
+        if not read:
+            raise ValueError(f"none of {len(self.cuts)} development cuts can be read")
+
+
+def open_held_out(manifests: Sequence[Path], tokens: TokenTable | None, seconds_per_batch: float) -> HeldOut:
+    """Open development manifests, all their cuts whatever they last.
+
+    Raises ValueError when there are none, or when `tokens` are given and a manifest has no units or others.
+    """
+    indexes = [index_cuts(manifest) for manifest in manifests]
+    if tokens is not None:
+        check_units(manifests, indexes, tokens)
+    cuts = tuple(index.cut(number) for index in indexes for number in range(len(index)))
+    if not cuts:
+        raise ValueError("no development cuts to choose the best checkpoint on; give --dev")
+    return HeldOut(cuts, tokens, seconds_per_batch)
 
 
 @dataclass(frozen=True)
@@ -143,7 +122,7 @@ def _load(cuts: Sequence[Cut], tokens: TokenTable | None) -> _Loaded:
         try:
             examples.append(_example(cut, tokens))
         except (ValueError, OSError) as error:
-            faults.append(f"{cut.id} left out: {error}")
+            faults.append(f"{cut.id} left out: {str(error).removeprefix(f'cut {cut.id}: ')}")
     return _Loaded(collate(examples) if examples else None, tuple(faults))
 
 
@@ -156,8 +135,14 @@ def _example(cut: Cut, tokens: TokenTable | None) -> Example:
     labels = None
     if tokens is not None and supervision is not None and (spoken := units(supervision)):
         labels = tokens.encode(spoken, language)
-        assert ctc_frames_needed(labels) <= num_frames(len(wave_S)), f"{cut.id}: phonemize should have dropped it"
+        _check_room(labels, num_frames(len(wave_S)))
     return Example(cut.id, language, wave_S, None if labels is None else torch.tensor(labels))
+
+
+def _check_room(labels: Sequence[int], frames: int) -> None:
+    if ctc_frames_needed(labels) > frames:
+        needed = f"{len(labels)} labels need {ctc_frames_needed(labels)} frames, not {frames}"
+        raise ValueError(f"{needed}; `unispeech phonemize` drops such cuts")
 
 
 def _reported(loaded: _Loaded, on_fault: OnFault) -> Batch | None:
@@ -176,22 +161,3 @@ def _grouped(cuts: Sequence[Cut], seconds_per_batch: float) -> Iterator[list[Cut
         group.append(cut)
     if group:
         yield group
-
-
-def _pools(sources: Sequence[Source], labeled_share: float | None) -> list[Pool]:
-    """Shares by hours, or the given share for the labelled sources and the rest for the others."""
-    hours = {kind: sum(source.hours for source in sources if source.labelled is kind) for kind in (True, False)}
-    total = sum(hours.values())
-    share = hours[True] / total if labeled_share is None else labeled_share
-    of_kind = {True: share if hours[False] else 1.0, False: 1.0 - share if hours[True] else 1.0}
-    return [Pool(s.seconds_N, of_kind[s.labelled] * s.hours / hours[s.labelled]) for s in sources]
-
-
-def _check_units(manifest: Path, index: CutIndex, tokens: TokenTable) -> None:
-    if not index.units:
-        raise ValueError(f"{manifest} holds no training units; run `unispeech phonemize` on it first")
-    for language, seen in index.units.items():
-        try:
-            tokens.encode(seen, language)
-        except ValueError as error:
-            raise ValueError(f"{manifest}: {error}; the manifest and the lang directory do not belong together") from None

@@ -8,13 +8,14 @@ Legend: N cuts, P pools.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-# spread of the random term added to log seconds before sorting: batches change from epoch to epoch at little padding
+# spread of the random term added to log seconds before sorting: other batches each epoch, at little padding
 JITTER = 0.1
 
 
@@ -51,11 +52,11 @@ def endless_plan(pools: Sequence[Pool], seconds_per_batch: float, seed: int) -> 
 
 
 def epoch_plan(seconds_N: Array, seconds_per_batch: float, seed: Sequence[int]) -> list[Array]:
-    """Every cut once, in batches of at most `seconds_per_batch` padded seconds (a longer cut stands alone)."""
+    """Every cut once, in batches of at most `seconds_per_batch` padded seconds; a longer cut stands alone."""
     random = np.random.default_rng(list(seed))
     order_N = np.argsort(np.log(seconds_N) + JITTER * random.random(len(seconds_N)), kind="stable")
     edges = _edges(seconds_N[order_N], seconds_per_batch)
-    batches = [order_N[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    batches = [order_N[start:end] for start, end in pairwise(edges)]
     return [batches[number] for number in random.permutation(len(batches))]
 
 

@@ -1,6 +1,6 @@
 """Transcribed cuts and a pre-trained encoder in, an experiment directory with a CTC recogniser out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,9 @@ from typing import Any
 import torch
 
 from unispeech_cli import settings as settings_room
-from unispeech_cli.batches.batch import Batch
-from unispeech_cli.batches.loader import LoaderSettings, inference_batches, open_source, training_batches
-from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
+from unispeech_cli.batches.source import LoaderSettings, Source, open_source, summary
 from unispeech_cli.lang.tokens import read as read_tokens
-from unispeech_cli.manifests import read_cuts
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
 from unispeech_cli.model.unispeech import PRESETS
 from unispeech_cli.objective.unispeech import CtcObjective
@@ -20,9 +18,10 @@ from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
 from unispeech_cli.trainer.checkpoint import Identity, find, load_weights, saved_model_settings, usable_device
+from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import RateSettings, rate_factor
-from unispeech_cli.trainer.session import RunSettings, Training, claim, train
+from unispeech_cli.trainer.session import RunSettings, Training, train
 
 # what the weights of an encoder decide; dropout and the like may differ in fine-tuning
 ARCHITECTURE = {
@@ -71,36 +70,47 @@ def finetune(
     settings = read_settings(preset, config, overrides, init)
     tokens = read_tokens(LangDir(lang_dir).tokens)
     source = open_source(cuts, True, settings.data, tokens)
-    data, limit = settings.data, settings.data.max_seconds
-    yield Note(f"{len(source.seconds_N)} cuts, {source.hours:.3f} h; {source.left_out} over {limit:g} s left out")
-    yield Note(f"an update: {data.batches_per_update} batches of {data.seconds_per_batch:g} s")
-    experiment, where = ExpDir(exp), usable_device(device)
+    held_out = open_held_out(dev, tokens, settings.data.seconds_per_batch)
+    yield from (Note(line) for line in summary([source], settings.data))
+    identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
     model = Recognizer(settings.model, len(tokens)).to(where)
     if init is not None:
-        yield from (Note(line) for line in load_weights(model, find(init)))
+        yield from (Note(line) for line in load_weights(model, find(init), tokens))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
-    plain = settings_room.dump(settings)
-    claim(experiment, plain, {"train": list(cuts), "dev": list(dev)}, init)
-    tokens.write(experiment.tokens)
-    training = Training(
+    claim(ExpDir(exp), identity, {"train": cuts, "dev": dev}, init)
+    yield from train(_training(model, settings, identity, source, held_out), ExpDir(exp))
+
+
+def _training(
+    model: Recognizer, settings: FinetuneSettings, identity: Identity, source: Source, dev: HeldOut
+) -> Training:
+    device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
+
+    def per(on_fault: OnFault) -> float:
+        return error_rate(model.recognize, dev.batches(device, on_fault)).fraction
+
+    return Training(
         stage="finetune",
         run=settings.run,
         optim=settings.optim,
         model=model,
         objective=CtcObjective(),
-        batches=lambda skip, on_fault: training_batches([source], tokens, data, settings.run.seed, skip, on_fault),
+        batches=lambda skip, on_fault: training_batches(
+            [source], identity.tokens, data, seed, skip, on_fault
+        ),
         batches_per_update=data.batches_per_update,
         before_update=lambda update: _schedule(model, settings, update),
         measure="per",
-        validate=_validator(model, settings, tokens, dev, where),
-        identity=Identity(plain, tokens),
-        device=where,
+        validate=per,
+        identity=identity,
+        device=device,
     )
-    yield from train(training, experiment)
 
 
-def read_settings(preset: str, config: Path | None, overrides: Sequence[str], init: Path | None) -> FinetuneSettings:
+def read_settings(
+    preset: str, config: Path | None, overrides: Sequence[str], init: Path | None
+) -> FinetuneSettings:
     """Defaults, then the architecture of `init` or of the preset, then YAML file and overrides."""
     if preset not in PRESETS:
         raise ValueError(f"--preset {preset}: known are {', '.join(PRESETS)}")
@@ -120,15 +130,3 @@ def _schedule(model: Recognizer, settings: FinetuneSettings, update: int) -> flo
         if not (settings.freeze.frontend and name.startswith("frontend.")):
             parameter.requires_grad_(thawed)
     return settings.optim.lr * rate_factor(settings.rate, update, updates)
-
-
-def _validator(
-    model: Recognizer, settings: FinetuneSettings, tokens: TokenTable, dev: Sequence[Path], device: torch.device
-) -> Callable[[], float]:
-    cuts = [cut for path in dev for cut in read_cuts(path)]
-
-    def batches() -> Iterator[Batch]:
-        loaded = inference_batches(cuts, settings.data.seconds_per_batch, tokens, on_fault=lambda line: None)
-        return (batch.to(device) for batch in loaded)
-
-    return lambda: error_rate(model.recognize, batches()).fraction

@@ -1,29 +1,23 @@
 """Labelled and unlabelled cuts in, an experiment directory with a pre-trained encoder out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from unispeech_cli import settings as settings_room
-from unispeech_cli.batches.batch import Batch
-from unispeech_cli.batches.loader import (
-    LoaderSettings,
-    Source,
-    inference_batches,
-    open_source,
-    training_batches,
-)
+from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
+from unispeech_cli.batches.source import LoaderSettings, Source, open_source, summary
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
-from unispeech_cli.manifests import read_cuts
 from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
 from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate, mean_loss
 from unispeech_cli.trainer.checkpoint import Identity, find, load_weights, usable_device
+from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import (
     RateSettings,
@@ -33,7 +27,7 @@ from unispeech_cli.trainer.schedule import (
     replace,
     temperature,
 )
-from unispeech_cli.trainer.session import RunSettings, Training, claim, train
+from unispeech_cli.trainer.session import RunSettings, Training, train
 
 
 @dataclass(frozen=True)
@@ -70,41 +64,58 @@ def pretrain(
     init: Path | None = None,
     device: str = "cpu",
 ) -> Records:
-    """Train UniSpeech, or go on with it: labelled cuts through CTC and contrast, unlabelled ones through contrast.
+    """Train UniSpeech, or go on with it: labelled cuts by CTC and contrast, unlabelled ones by contrast.
 
     Raises ValueError for settings, tokens or an experiment directory that do not fit, FileNotFoundError for
     missing inputs.
     """
     settings = read_settings(preset, config, overrides)
     tokens = read_tokens(LangDir(lang_dir).tokens)
+    yield from _unused(inputs, settings)
     sources = _sources(inputs, settings, tokens)
-    yield from (Note(line) for line in _summary(sources, settings))
-    experiment, where = ExpDir(exp), usable_device(device)
+    by_ctc = settings.objective.alpha > 0 and any(source.labelled for source in sources)
+    dev = open_held_out(inputs.dev, tokens if by_ctc else None, settings.data.seconds_per_batch)
+    yield from (Note(line) for line in summary(sources, settings.data))
+    identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
     model = UniSpeech(settings.model, len(tokens)).to(where)
     if init is not None:
-        yield from (Note(line) for line in load_weights(model, find(init)))
-    manifests = {"labeled": inputs.labeled, "unlabeled": inputs.unlabeled, "dev": inputs.dev}
-    plain = settings_room.dump(settings)
-    claim(experiment, plain, {name: list(paths) for name, paths in manifests.items()}, init)
-    tokens.write(experiment.tokens)
-    training = Training(
+        yield from (Note(line) for line in load_weights(model, find(init), tokens))
+    claim(ExpDir(exp), identity, vars(inputs), init)
+    yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
+
+
+def _training(
+    model: UniSpeech,
+    settings: PretrainSettings,
+    identity: Identity,
+    sources: Sequence[Source],
+    dev: HeldOut,
+) -> Training:
+    objective = UniSpeechObjective(settings.objective)
+    device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
+
+    def per(on_fault: OnFault) -> float:
+        return error_rate(model.recognize, dev.batches(device, on_fault)).fraction
+
+    def contrast(on_fault: OnFault) -> float:
+        return mean_loss(model, objective, dev.batches(device, on_fault), "contrastive", seed)
+
+    by_ctc = dev.tokens is not None
+    return Training(
         stage="pretrain",
         run=settings.run,
         optim=settings.optim,
         model=model,
-        objective=UniSpeechObjective(settings.objective),
-        batches=lambda skip, on_fault: training_batches(
-            sources, tokens, settings.data, settings.run.seed, skip, on_fault
-        ),
-        batches_per_update=settings.data.batches_per_update,
+        objective=objective,
+        batches=lambda skip, on_fault: training_batches(sources, identity.tokens, data, seed, skip, on_fault),
+        batches_per_update=data.batches_per_update,
         before_update=lambda update: _schedule(model, settings, update),
-        measure="per" if settings.objective.alpha > 0 else "contrastive",
-        validate=_validator(model, settings, tokens, inputs.dev, where),
-        identity=Identity(plain, tokens),
-        device=where,
+        measure="per" if by_ctc else "contrastive",
+        validate=per if by_ctc else contrast,
+        identity=identity,
+        device=device,
     )
-    yield from train(training, experiment)
 
 
 def read_settings(preset: str, config: Path | None, overrides: Sequence[str]) -> PretrainSettings:
@@ -115,20 +126,22 @@ def read_settings(preset: str, config: Path | None, overrides: Sequence[str]) ->
 
 
 def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTable) -> list[Source]:
-    given: Mapping[bool, Sequence[Path]] = {True: inputs.labeled, False: inputs.unlabeled}
-    sources = [open_source(paths, labelled, settings.data, tokens) for labelled, paths in given.items() if paths]
-    if not sources:
+    """The labelled and the unlabelled cuts. Raises ValueError where the objective has no term for them."""
+    given: dict[bool, Sequence[Path]] = {True: inputs.labeled, False: inputs.unlabeled}
+    if settings.model.quantizer is None:
+        if settings.objective.alpha == 0 or not inputs.labeled:
+            raise ValueError(
+                "without model.quantizer only CTC trains: give --labeled cuts and objective.alpha 1"
+            )
+        given[False] = ()
+    if not any(given.values()):
         raise ValueError("nothing to pre-train on: give --labeled or --unlabeled cuts")
-    return sources
+    return [open_source(paths, labelled, settings.data, tokens) for labelled, paths in given.items() if paths]
 
 
-def _summary(sources: Sequence[Source], settings: PretrainSettings) -> Iterator[str]:
-    for source in sources:
-        kind = "labelled" if source.labelled else "unlabelled"
-        limits = f"{settings.data.min_seconds:g} .. {settings.data.max_seconds:g} s"
-        yield f"{kind}: {len(source.seconds_N)} cuts, {source.hours:.2f} h; {source.left_out} outside {limits}"
-    data = settings.data
-    yield f"an update: {data.batches_per_update} batches of {data.seconds_per_batch:g} s; {settings.run.updates} updates"
+def _unused(inputs: PretrainInputs, settings: PretrainSettings) -> Iterator[Note]:
+    if settings.model.quantizer is None and inputs.unlabeled:
+        yield Note("warning: without model.quantizer unlabelled speech has no loss; --unlabeled is not used")
 
 
 def _schedule(model: UniSpeech, settings: PretrainSettings, update: int) -> float:
@@ -136,19 +149,3 @@ def _schedule(model: UniSpeech, settings: PretrainSettings, update: int) -> floa
     model.temperature = temperature(settings.temperature, update, updates)
     model.replace = replace(settings.replace, update, updates)
     return settings.optim.lr * rate_factor(settings.rate, update, updates)
-
-
-def _validator(
-    model: UniSpeech, settings: PretrainSettings, tokens: TokenTable, dev: Sequence[Path], device: torch.device
-) -> Callable[[], float]:
-    """Phone error rate on the development cuts; without CTC their contrastive loss."""
-    cuts = [cut for path in dev for cut in read_cuts(path)]
-
-    def batches() -> Iterator[Batch]:
-        loaded = inference_batches(cuts, settings.data.seconds_per_batch, tokens, on_fault=lambda line: None)
-        return (batch.to(device) for batch in loaded)
-
-    if settings.objective.alpha == 0:
-        objective = UniSpeechObjective(settings.objective)
-        return lambda: mean_loss(model, objective, batches(), "contrastive", settings.run.seed)
-    return lambda: error_rate(model.recognize, batches()).fraction

@@ -21,6 +21,9 @@ from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.provenance import hash_file
 from unispeech_cli.settings import build
 
+# of a model's settings, those that every model with a context network has
+CONTEXT_PARTS = ("frontend", "encoder", "input_dropout")
+
 
 @dataclass(frozen=True)
 class Position:
@@ -57,7 +60,10 @@ def save(
         with atomic_dir(place.root) as root:
             _write(CheckpointDir(root), model, position, identity, optimizer)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise OSError(f"{place.root} could not be written ({error}); make room and run the same command again") from None
+        reason = str(error).strip().splitlines()[0]
+        raise OSError(
+            f"{place.root} could not be written ({reason}); make room and run the same command again"
+        ) from None
 
 
 def restore(place: CheckpointDir, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
@@ -79,9 +85,12 @@ def latest(experiment: ExpDir) -> CheckpointDir | None:
     return experiment.checkpoint(updates[-1]) if updates else None
 
 
-def prune(experiment: ExpDir, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints; best/ is not among them."""
-    for update in experiment.checkpoints()[:-keep]:
+def prune(experiment: ExpDir, until: int, keep: int) -> None:
+    """Of the checkpoints up to an update remove all but the newest `keep`; best/ is not among them.
+
+    Later ones are of a run before this one, damaged, and will be written over.
+    """
+    for update in [update for update in experiment.checkpoints() if update <= until][:-keep]:
         shutil.rmtree(experiment.checkpoint(update).root)
 
 
@@ -94,7 +103,9 @@ def find(path: Path) -> CheckpointDir:
     for place in (CheckpointDir(path), experiment.best, latest(experiment)):
         if place is not None and place.weights.is_file():
             return place
-    raise FileNotFoundError(f"{path} holds no checkpoint (no model.safetensors, best/ or checkpoint-<update>/)")
+    raise FileNotFoundError(
+        f"{path} holds no checkpoint (no model.safetensors, best/ or checkpoint-<update>/)"
+    )
 
 
 def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
@@ -106,33 +117,44 @@ def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
 def load_recognizer(path: Path, device: str = "cpu") -> tuple[Recognizer, TokenTable]:
     """The recogniser of an experiment or checkpoint directory, ready to decode; also of a pre-training one.
 
-    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged or the device is not there.
+    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged or the device is not
+    there.
     """
     place = find(path)
     tokens = read_tokens(place.tokens)
     parts = saved_model_settings(place)
-    known = {name: parts[name] for name in ("frontend", "encoder", "input_dropout") if name in parts}
+    known: dict[str, Any] = {name: parts[name] for name in CONTEXT_PARTS if name in parts}
     model = Recognizer(build(RecognizerSettings, known), len(tokens))
     weights = read_weights(place)
     model.load_state_dict({name: weights[name] for name in model.state_dict()})
     return model.to(usable_device(device)).eval(), tokens
 
 
-def load_weights(model: nn.Module, place: CheckpointDir) -> list[str]:
+def load_weights(model: nn.Module, place: CheckpointDir, tokens: TokenTable) -> list[str]:
     """Take over the weights of a checkpoint that the model has, and return lines on what was not taken.
 
-    A CTC head over another number of tokens stays new. Raises ValueError when the encoder is of another shape.
+    A CTC head over other tokens stays new. Raises ValueError when the context network is of another shape.
     """
     weights, own = read_weights(place), model.state_dict()
-    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    if read_tokens(place.tokens).difference(tokens):
+        weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
+    fitting = {name: value for name, value in weights.items() if _fits(value, own.get(name))}
     wrong = [name for name in own if name.startswith("context.") and name not in fitting]
     if wrong:
-        raise ValueError(f"{place.root}: {wrong[0]} has another shape or is absent; use the settings it was made with")
+        found = tuple(weights[wrong[0]].shape) if wrong[0] in weights else "absent"
+        raise ValueError(
+            f"{place.root}: {wrong[0]} is {found}, not {tuple(own[wrong[0]].shape)}; "
+            "use the settings that it was made with"
+        )
     model.load_state_dict(fitting, strict=False)
     new = sorted({name.split(".")[0] for name in own if name not in fitting})
     unused = sorted({name.split(".")[0] for name in weights if name not in own})
     lines = [f"initialised from {place.root}" + (f"; new: {', '.join(new)}" if new else "")]
     return lines + ([f"left behind: {', '.join(unused)}"] if unused else [])
+
+
+def _fits(value: Tensor, own: Tensor | None) -> bool:
+    return own is not None and own.shape == value.shape
 
 
 def saved_model_settings(place: CheckpointDir) -> dict[str, Any]:
@@ -174,7 +196,13 @@ def _write(
 def _verify(place: CheckpointDir) -> None:
     if not place.checksums.is_file():
         raise ValueError(f"{place.root} is not a checkpoint: no {place.checksums.name}")
-    for name, expected in json.loads(place.checksums.read_text(encoding="utf-8")).items():
+    try:
+        sums = dict(json.loads(place.checksums.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{place.checksums} is damaged; remove {place.root}") from None
+    for name, expected in sums.items():
+        if not (place.root / name).is_file():
+            raise ValueError(f"{place.root} is damaged: no {name}; remove it")
         if hash_file(place.root / name) != expected:
             raise ValueError(f"{place.root / name} is damaged: its checksum differs; remove {place.root}")
 

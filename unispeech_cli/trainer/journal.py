@@ -3,7 +3,10 @@
 metrics.jsonl holds only functions of data and weights, so that two equal runs write equal files.
 """
 
+import fcntl
 import json
+import resource
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,17 +17,22 @@ from unispeech_cli.paths import ExpDir
 
 
 class Journal:
-    """The open log files of one experiment; a resumed run first takes back what came after its checkpoint."""
+    """The open log files of one experiment; a resumed run first takes back what came after its checkpoint.
+
+    Raises ValueError while another process holds the same experiment open.
+    """
 
     def __init__(self, experiment: ExpDir, stage: str, resumed_at: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        experiment.log.mkdir(parents=True, exist_ok=True)
+        self._log: TextIO = experiment.log_file(stage).open("a", encoding="utf-8")
+        _hold(self._log, experiment)
         for path in (experiment.metrics, experiment.timing):
             _keep_until(path, resumed_at)
-        experiment.log.mkdir(parents=True, exist_ok=True)
+        self._started = time.monotonic() - _seconds_so_far(experiment)
         self._metrics: TextIO = experiment.metrics.open("a", encoding="utf-8")
         self._timing: TextIO = experiment.timing.open("a", encoding="utf-8")
-        self._log: TextIO = experiment.log_file(stage).open("a", encoding="utf-8")
         self._board = SummaryWriter(str(experiment.tensorboard), purge_step=resumed_at + 1)
 
     def metrics(self, update: int, values: Mapping[str, float]) -> None:
@@ -34,8 +42,12 @@ class Journal:
             self._board.add_scalar(name, value, update)
 
     def timing(self, update: int, values: Mapping[str, float]) -> None:
-        """One line of seconds and memory."""
-        _line(self._timing, {"update": update, **values})
+        """One line: wall seconds of the training so far, resumed runs added up, memory, and `values`."""
+        seconds = round(time.monotonic() - self._started, 3)
+        _line(
+            self._timing, {"update": update, "seconds": seconds, **values, "peak_memory_mb": _peak_memory()}
+        )
+        self._board.flush()
 
     def say(self, text: str) -> None:
         """One line of the log file, dated."""
@@ -55,12 +67,33 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
+def _hold(stream: TextIO, experiment: ExpDir) -> None:
+    # record locks stay with this process: workers that outlive a killed training do not hold them
+    try:
+        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        stream.close()
+        raise ValueError(f"{experiment.root} is being trained by another process") from None
+    except OSError:
+        pass  # a file system without locks
+
+
 def _keep_until(path: Path, update: int) -> None:
     kept = [line for line in read_lines(path) if line["update"] <= update]
     if path.is_file():
         write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
+def _seconds_so_far(experiment: ExpDir) -> float:
+    lines = read_lines(experiment.timing)
+    return float(lines[-1]["seconds"]) if lines else 0.0
+
+
 def _line(stream: TextIO, values: Mapping[str, Any]) -> None:
     stream.write(json.dumps(dict(values)) + "\n")
     stream.flush()
+
+
+def _peak_memory() -> int:
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kilobytes / (1 if sys.platform == "linux" else 1024) / 1024)

@@ -49,8 +49,8 @@ def fit(
 ) -> Iterator[Step]:
     """Train from update `first` (done so far) to `last`, yielding after each.
 
-    `before_update(update)` moves whatever is on a schedule and returns the learning rate. The loss of an update is
-    the sum over its batches divided once by the sum of their counts.
+    `before_update(update)` moves whatever is on a schedule and returns the learning rate. The loss of an
+    update is the sum over its batches divided once by the sum of their counts.
     """
     for update in range(first, last):
         model.train()
@@ -110,5 +110,15 @@ class _Tally:
         losses = {name: value / max(self.count, 1.0) for name, value in self._terms.items()}
         watched = {name: sum(values) / len(values) for name, values in self._watched.items()}
         seconds = time.perf_counter() - self._started
-        total = sum(losses.values())
-        return Step(update, losses, total, watched, norm, rate, self.speech, self.padded, seconds, self.waited)
+        return Step(
+            update=update,
+            losses=losses,
+            total=sum(losses.values()),
+            watched=watched,
+            gradient_norm=norm,
+            rate=rate,
+            speech=self.speech,
+            padded=self.padded,
+            seconds=seconds,
+            waited=self.waited,
+        )

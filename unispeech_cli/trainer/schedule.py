@@ -1,6 +1,7 @@
-"""What changes over a run: learning rate, Gumbel temperature, r. Fractions of the run unless updates are given.
+"""What changes over a run: learning rate, Gumbel temperature, r.
 
-A run of 2,000 updates is then a scaled run of 200,000; the official scripts' absolute figures are settings too.
+Fractions of the run unless updates are given: a run of 2,000 updates is then a scaled run of 200,000; the
+official scripts' absolute figures are settings too.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class RateSettings:
-    """The shape of the learning rate; shares are of all updates (official pre-training: 25k of 200k warm up)."""
+    """The shape of the learning rate; shares are of all updates (official: 25k of 200k warm up)."""
 
     # linear: warm up, then down to 0. tri-stage: warm up, hold, exponential decay to `final`
     shape: Literal["linear", "tri-stage"] = "linear"
@@ -47,6 +48,10 @@ class TemperatureSettings:
     # absolute factor per update, down to `end`; null: arrive at `end` with the run
     factor: float | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.end <= self.start:
+            raise ValueError(f"start and end go down and stay above 0, not {self.start:g} to {self.end:g}")
+
 
 def temperature(settings: TemperatureSettings, update: int, updates: int) -> float:
     """The Gumbel temperature of update number `update` (from 0)."""
@@ -63,6 +68,12 @@ class ReplaceSettings:
     # shares of the run; the paper mixes from the start, a short run does better once CTC has left its plateau
     begin: float = 0.0
     full: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.r <= 1:
+            raise ValueError(f"r is a share from 0 to 1, not {self.r:g}")
+        if self.full < self.begin:
+            raise ValueError(f"full, {self.full:g}, comes before begin, {self.begin:g}")
 
 
 def replace(settings: ReplaceSettings, update: int, updates: int) -> float:

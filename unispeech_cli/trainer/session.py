@@ -1,22 +1,16 @@
 """One training from first update or last checkpoint to the end: fit, validate, save, and tell of it."""
 
-import json
 import math
-import resource
-import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from unispeech_cli.atomic import write_text
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import OnFault
 from unispeech_cli.paths import ExpDir
-from unispeech_cli.provenance import hash_file
 from unispeech_cli.records import Note, Progress, Records
 from unispeech_cli.trainer import checkpoint
 from unispeech_cli.trainer.checkpoint import Identity, Position
@@ -38,6 +32,23 @@ class RunSettings:
     # checkpoints kept besides the best
     keep: int = 2
 
+    def __post_init__(self) -> None:
+        for name in ("updates", "log_every", "validations", "save_every", "keep"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+
+    def logs(self, update: int) -> bool:
+        """Whether an update is written down."""
+        return update % self.log_every == 0 or update in (1, self.updates)
+
+    def validates(self, update: int) -> bool:
+        """Whether a validation falls on an update: evenly spaced, the last one at the end."""
+        return update * self.validations // self.updates > (update - 1) * self.validations // self.updates
+
+    def saves(self, update: int) -> bool:
+        """Whether a checkpoint falls on an update: with every validation, and in between."""
+        return self.validates(update) or update % self.save_every == 0
+
 
 @dataclass(frozen=True)
 class Training:
@@ -55,36 +66,20 @@ class Training:
     before_update: Callable[[int], float]
     # the figure that the best checkpoint has least of, by name
     measure: str
-    validate: Callable[[], float]
+    validate: Callable[[OnFault], float]
     identity: Identity
     device: torch.device
-
-
-def claim(experiment: ExpDir, settings: str, inputs: dict[str, list[Path]], init: Path | None) -> None:
-    """Make the experiment directory, or see that it is this very experiment.
-
-    Raises ValueError naming what differs: an experiment made otherwise is never trained on.
-    """
-    wanted = {name: {str(path): hash_file(path) for path in paths} for name, paths in inputs.items()}
-    made = json.dumps({**wanted, "init": None if init is None else str(init)}, indent=2)
-    if not experiment.root.exists() or not any(experiment.root.iterdir()):
-        experiment.root.mkdir(parents=True, exist_ok=True)
-        write_text(experiment.inputs, made)
-        write_text(experiment.settings, settings)
-        return
-    for path, text in ((experiment.settings, settings), (experiment.inputs, made)):
-        _same(path, text)
 
 
 def train(training: Training, experiment: ExpDir) -> Records:
     """Train to the last update, from the newest checkpoint on if there is one.
 
-    A validated checkpoint with the least `measure` becomes best/. The same command again continues or does nothing.
+    A validated checkpoint with the least `measure` becomes best/. The same command again continues or does
+    nothing.
     """
     optimizer = make_optimizer(training.model, training.optim)
     torch.manual_seed(training.run.seed)
-    position, notes = _resume(training, experiment, optimizer)
-    yield from notes
+    position = yield from _resume(training, experiment, optimizer)
     if position.update >= training.run.updates:
         yield Note(f"{experiment.root} is trained: {position.update} updates; nothing to do")
         return
@@ -102,45 +97,56 @@ def _continue(
     position: Position,
     journal: Journal,
 ) -> Records:
-    run, faults = training.run, deque[str]()
-    steps = fit(
+    run, faults, pace = training.run, deque[str](), _Pace()
+    for step in _steps(training, optimizer, position, faults.append):
+        batches = position.batches + training.batches_per_update
+        position = replace(position, update=step.update, batches=batches)
+        pace.add(step)
+        yield from _told([f"warning: {faults.popleft()}" for _ in range(len(faults))], journal)
+        yield Progress(training.stage, step.update, run.updates, _line(step, pace))
+        if run.logs(step.update):
+            _log(step, pace, journal)
+        if run.validates(step.update):
+            position = yield from _validate(training, experiment, position, journal)
+        if run.saves(step.update):
+            place = experiment.checkpoint(step.update)
+            checkpoint.save(place, training.model, position, training.identity, optimizer)
+            checkpoint.prune(experiment, step.update, run.keep)
+        if run.logs(step.update) or run.saves(step.update):
+            journal.timing(step.update, pace.values())
+
+
+def _steps(
+    training: Training, optimizer: torch.optim.Optimizer, position: Position, on_fault: OnFault
+) -> Iterator[Step]:
+    return fit(
         training.model,
         training.objective,
-        training.batches(position.batches, faults.append),
+        training.batches(position.batches, on_fault),
         optimizer,
         first=position.update,
-        last=run.updates,
+        last=training.run.updates,
         batches_per_update=training.batches_per_update,
         clip=training.optim.clip,
         before_update=training.before_update,
         device=training.device,
     )
-    speed = _Speed()
-    for step in steps:
-        batches = position.batches + training.batches_per_update
-        position = replace(position, update=step.update, batches=batches)
-        speed.add(step)
-        yield from _told([f"warning: {faults.popleft()}" for _ in range(len(faults))], journal)
-        yield Progress(training.stage, step.update, run.updates, _line(step, speed))
-        if step.update % run.log_every == 0 or step.update in (1, run.updates):
-            _log(step, speed, journal)
-        if _due(step.update, run):
-            position = yield from _validate(training, experiment, position, journal)
-        if _due(step.update, run) or step.update % run.save_every == 0:
-            place = experiment.checkpoint(step.update)
-            checkpoint.save(place, training.model, position, training.identity, optimizer)
-            checkpoint.prune(experiment, run.keep)
 
 
-def _validate(training: Training, experiment: ExpDir, position: Position, journal: Journal) -> Iterator[Note]:  # type: ignore[misc]
-    random = torch.get_rng_state()
+def _validate(
+    training: Training, experiment: ExpDir, position: Position, journal: Journal
+) -> Generator[Note, None, Position]:
+    faults: list[str] = []
     training.model.eval()
-    value = training.validate()
-    torch.set_rng_state(random)
+    # a validation draws masks of its own, and must not move the training's
+    with torch.random.fork_rng([training.device] if training.device.type == "cuda" else []):
+        value = training.validate(faults.append)
     journal.metrics(position.update, {f"dev_{training.measure}": value})
     best = position.best is None or value < position.best or math.isnan(position.best)
     text = f"{training.stage} update {position.update}: dev {training.measure} {value:.4f}"
-    yield from _told([f"{text} (best so far)" if best else text], journal)
+    # the same faults come with every validation
+    warnings = [f"warning: dev: {fault}" for fault in faults] if position.best is None else []
+    yield from _told([*warnings, f"{text} (best so far)" if best else text], journal)
     if best:
         position = replace(position, best=value, best_update=position.update)
         checkpoint.save(experiment.best, training.model, position, training.identity)
@@ -149,30 +155,26 @@ def _validate(training: Training, experiment: ExpDir, position: Position, journa
 
 def _resume(
     training: Training, experiment: ExpDir, optimizer: torch.optim.Optimizer
-) -> tuple[Position, list[Note]]:
-    notes = []
-    for update in reversed(experiment.checkpoints()):
-        place = experiment.checkpoint(update)
+) -> Generator[Note, None, Position]:
+    updates = experiment.checkpoints()
+    for update in reversed(updates):
         try:
-            position = checkpoint.restore(place, training.model, optimizer)
+            position = checkpoint.restore(experiment.checkpoint(update), training.model, optimizer)
         except ValueError as error:
-            notes.append(Note(f"warning: {error}; trying the checkpoint before"))
+            yield Note(f"warning: {error}; trying the checkpoint before")
             continue
-        return position, [*notes, Note(f"continuing {experiment.root} from update {update}")]
-    return Position(0, 0), notes
+        yield Note(f"continuing {experiment.root} from update {update}")
+        return position
+    if updates:
+        raise ValueError(f"{experiment.root}: none of its checkpoints can be read; remove it to train anew")
+    return Position(0, 0)
 
 
-def _due(update: int, run: RunSettings) -> bool:
-    """Whether a validation falls on this update: evenly spaced, the last one at the end."""
-    return update * run.validations // run.updates > (update - 1) * run.validations // run.updates
-
-
-def _log(step: Step, speed: "_Speed", journal: Journal) -> None:
+def _log(step: Step, pace: "_Pace", journal: Journal) -> None:
     losses = {f"loss_{name}": value for name, value in step.losses.items()}
     rates = {"gradient_norm": step.gradient_norm, "rate": step.rate, "speech_seconds": step.speech}
     journal.metrics(step.update, {"loss": step.total, **losses, **step.watched, **rates})
-    journal.timing(step.update, speed.values())
-    journal.say(f"update {step.update}: {_line(step, speed)}")
+    journal.say(f"update {step.update}: {_line(step, pace)}")
 
 
 def _told(lines: list[str], journal: Journal) -> Iterator[Note]:
@@ -181,16 +183,20 @@ def _told(lines: list[str], journal: Journal) -> Iterator[Note]:
         yield Note(line)
 
 
-def _line(step: Step, speed: "_Speed") -> str:
+def _line(step: Step, pace: "_Pace") -> str:
     terms = [f"{name} {value:.3f}" for name, value in {**step.losses, **step.watched}.items()]
-    return f"loss {step.total:.3f} ({' '.join(terms)}) {speed.speech / max(speed.seconds, 1e-9):.0f} x real time"
+    return f"loss {step.total:.3f} ({' '.join(terms)}) {pace.speech_per_second:.0f} x real time"
 
 
-class _Speed:
-    """Sums since the training began or went on."""
+class _Pace:
+    """Sums over the updates since the training began or went on; validation is not in them."""
 
     def __init__(self) -> None:
         self.speech = self.padded = self.seconds = self.waited = 0.0
+
+    @property
+    def speech_per_second(self) -> float:
+        return self.speech / max(self.seconds, 1e-9)
 
     def add(self, step: Step) -> None:
         self.speech += step.speech
@@ -199,24 +205,8 @@ class _Speed:
         self.waited += step.waited
 
     def values(self) -> dict[str, float]:
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "linux" else 1024)
         return {
-            "seconds": round(self.seconds, 3),
             "waited_seconds": round(self.waited, 3),
-            "speech_seconds_per_second": round(self.speech / max(self.seconds, 1e-9), 1),
+            "speech_seconds_per_second": round(self.speech_per_second, 1),
             "padding_share": round(1 - self.speech / max(self.padded, 1e-9), 4),
-            "peak_memory_mb": round(kilobytes / 1024),
         }
-
-
-def _same(path: Path, wanted: str) -> None:
-    if not path.is_file():
-        raise ValueError(f"{path.parent} exists and is not an experiment (no {path.name}); choose another directory")
-    found = path.read_text(encoding="utf-8")
-    if found != wanted:
-        pairs = zip(found.splitlines(), wanted.splitlines(), strict=False)
-        was, now = next((pair for pair in pairs if pair[0] != pair[1]), ("", "more lines"))
-        raise ValueError(
-            f"{path.parent} was made with other {path.stem}: `{was.strip()}`, now `{now.strip()}`; "
-            "give the former ones or choose another directory"
-        )

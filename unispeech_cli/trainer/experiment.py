@@ -1,0 +1,74 @@
+"""Whose directory it is: an experiment is made from settings, tokens and inputs, and never from others."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unispeech_cli.atomic import write_text
+from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.paths import ExpDir
+from unispeech_cli.provenance import hash_file
+from unispeech_cli.trainer.checkpoint import Identity
+
+
+def claim(
+    experiment: ExpDir, identity: Identity, inputs: Mapping[str, Sequence[Path]], init: Path | None
+) -> None:
+    """Make the experiment directory, or see that it is this very experiment.
+
+    Raises ValueError naming what differs: an experiment made otherwise is never trained on.
+    """
+    wanted = {name: {str(path): hash_file(path) for path in paths} for name, paths in inputs.items()}
+    made = json.dumps({**wanted, "init": None if init is None else str(init)}, indent=2)
+    if experiment.root.exists() and not experiment.root.is_dir():
+        raise ValueError(f"{experiment.root} is a file; choose another directory")
+    if not experiment.inputs.is_file():
+        _make(experiment, identity, made)
+        return
+    saved = yaml.safe_load(experiment.settings.read_text("utf-8"))
+    _same(experiment, "settings", saved, yaml.safe_load(identity.settings))
+    difference = read_tokens(experiment.tokens).difference(identity.tokens)
+    if difference:
+        raise ValueError(
+            f"{experiment.root} was made with other tokens (first) than now (second): {difference}"
+        )
+    _same(experiment, "inputs", json.loads(experiment.inputs.read_text("utf-8")), json.loads(made))
+
+
+def _make(experiment: ExpDir, identity: Identity, inputs: str) -> None:
+    mine = {experiment.settings, experiment.tokens}
+    if experiment.root.is_dir() and set(experiment.root.iterdir()) - mine:
+        missing = experiment.inputs.name
+        raise ValueError(
+            f"{experiment.root} exists and is not an experiment (no {missing}); choose another directory"
+        )
+    write_text(experiment.settings, identity.settings)
+    identity.tokens.write(experiment.tokens)
+    # last: with it the directory is an experiment
+    write_text(experiment.inputs, inputs)
+
+
+def _same(experiment: ExpDir, what: str, found: Any, wanted: Any) -> None:
+    was, now = _flat(found), _flat(wanted)
+    name = next((name for name in {**was, **now} if was.get(name) != now.get(name)), None)
+    if name is not None:
+        raise ValueError(
+            f"{experiment.root} was made with other {what}: {name} {_shown(was.get(name))}, "
+            f"now {_shown(now.get(name))}; give the former ones or choose another directory"
+        )
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves by dotted name."""
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    parts = [_flat(value, f"{prefix}.{name}" if prefix else name) for name, value in tree.items()]
+    return {name: leaf for part in parts for name, leaf in part.items()}
+
+
+def _shown(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
