@@ -1,4 +1,4 @@
-"""Tests that need k2 are deselected where it cannot be imported, and their number is printed; audio to learn."""
+"""Tests that need k2 are deselected and counted where it cannot be imported; audio that can be learnt."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ def tones() -> Callable[..., Path]:
 def write_tones(
     path: Path, spoken: Sequence[str], *, labelled: bool = True, language: str = "es", seconds: float = 0.0
 ) -> Path:
-    """A manifest of wavs beside it: each `spoken` is phones with spaces between, each phone a pitch of its own.
+    """A manifest of wavs beside it: `spoken` are phones with spaces between, each a pitch of its own.
 
     Silence is added up to `seconds`. Ids are the manifest's name and a number.
     """

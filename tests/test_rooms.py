@@ -14,7 +14,8 @@ lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang
 batches.batch batches.index batches.plan batches.source batches.loader
 model.activation model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
 objective.contrastive objective.ctc objective.unispeech
-trainer.schedule trainer.optim trainer.checkpoint trainer.experiment trainer.journal trainer.loop trainer.session
+trainer.schedule trainer.optim trainer.checkpoint trainer.experiment trainer.journal trainer.loop
+trainer.session
 decoder.search decoder.lattice decoder.hypotheses
 scorer.alignment scorer.rates scorer.icefall scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score

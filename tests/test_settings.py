@@ -52,7 +52,7 @@ def test_what_a_settings_class_refuses_is_named() -> None:
     class Whole:
         run: Run = field(default_factory=Run)
 
-    with pytest.raises(ValueError, match="^setting run: steps is at least 1, not 0$"):
+    with pytest.raises(ValueError, match=r"^setting run: steps is at least 1, not 0$"):
         load(Whole, overrides=["run.steps=0"])
 
 

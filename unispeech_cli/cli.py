@@ -1,4 +1,4 @@
-"""The `unispeech` command: arguments in, one call of a stage each. Stages are imported inside the commands."""
+"""The `unispeech` command: arguments in, one call of a stage each. Stages are imported inside commands."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ OptionalPath = Path | None
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Config = Annotated[OptionalPath, typer.Option(help="YAML file of the settings that differ from the preset.")]
-Overrides = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Change one setting; repeatable.")]
+Overrides = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Change a setting; repeatable.")]
 Preset = Annotated[str, typer.Option(help="Size of the model: tiny, base or large.")]
 LangDirectory = Annotated[Path, typer.Option("--lang-dir", help="Lang directory (tokens.txt ...).")]
 Init = Annotated[OptionalPath, typer.Option(help="Experiment or checkpoint directory to take weights from.")]
@@ -39,31 +39,37 @@ def doctor(as_json: Json = False) -> None:
     from unispeech_cli.records import Table
     from unispeech_cli.stages.doctor import examine
 
-    checks = examine(Path.cwd())
-    rows: list[tuple[str | int | float | None, ...]] = [
-        (check.name, "yes" if check.ok else "no" if check.needed else "partly", check.found, "" if check.ok else check.mend)
-        for check in checks
-    ]
-    show(iter([Table("doctor", ("what", "works", "found", "mend"), rows)]), as_json)
+    checks, table = examine(Path.cwd()), Table("doctor", ("what", "works", "found", "mend"))
+    for check in checks:
+        works = "yes" if check.ok else "no" if check.needed else "partly"
+        table.rows.append((check.name, works, check.found, "" if check.ok else check.mend))
+    show(iter([table]), as_json)
     raise typer.Exit(0 if all(check.ok or not check.needed for check in checks) else 1)
 
 
 @app.command()
 def prepare(
     kind: Annotated[str, typer.Argument(help="commonvoice, librispeech, tedlium3, kaldi or manifest.")],
-    directory: Annotated[Path, typer.Argument(help="The folder that holds <lang>/, train-clean-100/ or legacy/.")],
+    directory: Annotated[Path, typer.Argument(help="What holds <lang>/, train-clean-100/ or legacy/.")],
     out: Annotated[Path, typer.Option(help="Directory for the cut manifests.")],
     language: Annotated[list[str], typer.Option(help="Languages to take; repeatable.")] = [],  # noqa: B006
     splits: Annotated[list[str], typer.Option(help="Splits to take; repeatable.")] = [],  # noqa: B006
-    split_list: Annotated[OptionalPath, typer.Option(help="File of clip names, one a line: a split of its own.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes.")] = 1,
-    transcode: Annotated[bool, typer.Option(help="Write 16 kHz FLAC copies and point the cuts to them.")] = False,
-    allow_commands: Annotated[bool, typer.Option(help="Run the pipes of a Kaldi wav.scp.")] = False,
+    split_list: Annotated[
+        OptionalPath, typer.Option(help="File of clips, one a line: a split of its own.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Threads that read headers and transcode.")] = 1,
+    transcode: Annotated[
+        bool, typer.Option("--transcode", help="Make 16 kHz FLAC copies and take those.")
+    ] = False,
+    allow_commands: Annotated[
+        bool, typer.Option("--allow-commands", help="Run pipes of a wav.scp or manifest.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Corpus -> Lhotse cut manifests.
 
-    Reads a corpus as it was unpacked; writes OUT/<corpus>_cuts_<split>.jsonl.gz and lists of what was dropped.
+    Reads a corpus as it was unpacked, or ready Lhotse manifests; writes OUT/<corpus>_cuts_<split>.jsonl.gz
+    and lists of what was dropped.
 
     Example: unispeech prepare commonvoice cv-corpus-5.1 --language ky --out data/manifests
     """
@@ -90,9 +96,9 @@ def phonemize(
     out: Annotated[Path, typer.Option(help="Directory for the manifests with units.")],
     lang_dir: LangDirectory,
     units: Annotated[str, typer.Option(help="phones, letters or bpe.")] = "phones",
-    vocab: Annotated[str, typer.Option(help="shared or separate inventories of several languages.")] = "shared",
-    lexicon: Annotated[OptionalPath, typer.Option(help="Pronunciations from this file instead of espeak-ng.")] = None,
-    inventory: Annotated[OptionalPath, typer.Option(help="Keep to the units of this token table or vocabulary.")] = None,
+    vocab: Annotated[str, typer.Option(help="shared or separate inventories of languages.")] = "shared",
+    lexicon: Annotated[OptionalPath, typer.Option(help="Pronunciations, instead of espeak-ng's.")] = None,
+    inventory: Annotated[OptionalPath, typer.Option(help="Keep to the units of this table.")] = None,
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -102,7 +108,8 @@ def phonemize(
     Reads cut manifests; writes manifests of the same names to OUT, and tokens.txt, lexicon.txt, words.txt and
     provenance.json to LANG_DIR.
 
-    Example: unispeech phonemize data/manifests/cv-ky_cuts_*.jsonl.gz --out data/ky --lang-dir data/ky/lang_phone
+    Example: unispeech phonemize data/manifests/cv-ky_cuts_*.jsonl.gz --out data/ky --lang-dir
+    data/ky/lang_phone
     """
     from unispeech_cli.console import show
     from unispeech_cli.settings import load
@@ -130,8 +137,8 @@ def pretrain(
 ) -> None:
     """Train a UniSpeech encoder on labelled and unlabelled cuts at once.
 
-    Reads cut manifests and LANG_DIR; writes checkpoints, best/, metrics.jsonl, TensorBoard and logs to EXP. The same
-    command again goes on from the newest checkpoint.
+    Reads cut manifests and LANG_DIR; writes checkpoints, best/, metrics.jsonl, TensorBoard and logs to EXP.
+    The same command again goes on from the newest checkpoint.
 
     Example: unispeech pretrain exp/en --lang-dir data/lang_phone --labeled cv-en_cuts_train.jsonl.gz --dev
     cv-en_cuts_dev.jsonl.gz --preset tiny --set run.updates=600
@@ -161,18 +168,19 @@ def finetune(
 ) -> None:
     """Train a CTC recogniser from a pre-trained encoder (--init), or from scratch.
 
-    Reads cut manifests, LANG_DIR and the weights of INIT; writes checkpoints, best/, metrics.jsonl, TensorBoard and
-    logs to EXP. The same command again goes on from the newest checkpoint.
+    Reads cut manifests, LANG_DIR and the weights of INIT; writes checkpoints, best/, metrics.jsonl,
+    TensorBoard and logs to EXP. The same command again goes on from the newest checkpoint.
 
-    Example: unispeech finetune exp/ky --init exp/en --lang-dir data/ky/lang_phone --train cv-ky_cuts_train.jsonl.gz
-    --dev cv-ky_cuts_dev.jsonl.gz
+    Example: unispeech finetune exp/ky --init exp/en --lang-dir data/ky/lang_phone --train
+    cv-ky_cuts_train.jsonl.gz --dev cv-ky_cuts_dev.jsonl.gz
     """
     from unispeech_cli.console import show
     from unispeech_cli.stages import finetune as stage
 
+    inputs = stage.FinetuneInputs(train, dev)
     show(
         stage.finetune(
-            exp, lang_dir, train, dev, preset=preset, config=config, overrides=overrides, init=init, device=device
+            exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, init=init, device=device
         )
     )
 
@@ -183,14 +191,15 @@ def decode(
     cuts: Annotated[Cuts, typer.Argument(help="Cut manifests to recognise.")],
     out: Annotated[Path, typer.Option(help="Decode directory to make.")],
     method: Annotated[str, typer.Option(help="greedy, or one-best (k2, over the CTC topology).")] = "greedy",
-    lang_dir: Annotated[OptionalPath, typer.Option(help="Lang directory; its tokens must be the model's.")] = None,
+    lang_dir: Annotated[OptionalPath, typer.Option(help="Its tokens must be the model's.")] = None,
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     device: Device = "cpu",
 ) -> None:
     """Cuts -> hypotheses.
 
-    Reads a checkpoint and cut manifests; writes icefall's recogs files and a Lhotse manifest of hypotheses to OUT.
+    Reads a checkpoint and cut manifests; writes icefall's recogs files and a Lhotse manifest of hypotheses to
+    OUT.
 
     Example: unispeech decode exp/ky data/ky/cv-ky_cuts_test.jsonl.gz --out exp/ky/decode_test
     """
@@ -205,7 +214,7 @@ def decode(
 @app.command()
 def score(
     decode_dirs: Annotated[list[Path], typer.Argument(help="What decode wrote.")],
-    by: Annotated[str, typer.Option(help="More tables by language, speaker or domain, comma-separated.")] = "",
+    by: Annotated[str, typer.Option(help="More tables: language,speaker,domain, or some of them.")] = "",
     as_json: Json = False,
 ) -> None:
     """Hypotheses -> PER, CER, WER.

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.table import Table as Drawn
 
@@ -34,7 +41,10 @@ def show(records: Records, as_json: bool = False) -> None:
 
 def _print_tables(tables: list[Table], as_json: bool) -> None:
     if as_json:
-        results = {table.title: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables}
+        results = {
+            table.title: [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+            for table in tables
+        }
         print(json.dumps(results, ensure_ascii=False, indent=2))
         return
     stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -62,7 +72,11 @@ def _cell(value: str | int | float | None) -> str:
 def _progress(stderr: Console) -> "Iterator[_Drawer]":
     if stderr.is_terminal:
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-        times = [TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[rate]} {task.fields[status]}")]
+        times = [
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[rate]} {task.fields[status]}"),
+        ]
         with Bars(*columns, *times, console=stderr, transient=False) as bars:
             yield _Drawer(stderr, bars)
     else:
@@ -72,36 +86,52 @@ def _progress(stderr: Console) -> "Iterator[_Drawer]":
 class _Drawer:
     def __init__(self, stderr: Console, bars: Bars | None) -> None:
         self._stderr, self._bars = stderr, bars
-        self._ids: dict[str, int] = {}
-        self._started: dict[str, float] = {}
-        self._printed: dict[str, float] = {}
+        self._tasks: dict[str, _Task] = {}
 
     def send(self, record: Progress) -> None:
-        started = self._started.setdefault(record.task, time.monotonic())
-        seconds = time.monotonic() - started
-        rate = f"{record.done / seconds:,.1f}/s" if seconds > 0.5 else ""
+        task = self._tasks.setdefault(record.task, _Task(record.done))
         if self._bars is not None:
-            self._draw(self._bars, record, rate)
+            self._draw(self._bars, record, task)
         else:
-            self._line(record, rate, seconds)
+            self._line(record, task)
 
-    def _draw(self, bars: Bars, record: Progress, rate: str) -> None:
-        if record.task not in self._ids:
-            self._ids[record.task] = bars.add_task(record.task, total=record.total, rate="", status="")
-        bars.update(
-            self._ids[record.task], completed=record.done, total=record.total, rate=rate, status=record.status
-        )  # type: ignore[arg-type]
+    def _draw(self, bars: Bars, record: Progress, task: "_Task") -> None:
+        if task.bar is None:
+            task.bar = bars.add_task(
+                record.task, total=record.total, completed=record.done, rate="", status=""
+            )
+        rate, status = task.rate(record), record.status
+        bars.update(task.bar, completed=record.done, total=record.total, rate=rate, status=status)
 
-    def _line(self, record: Progress, rate: str, seconds: float) -> None:
-        due = seconds - self._printed.get(record.task, 0.0) >= PLAIN_INTERVAL
+    def _line(self, record: Progress, task: "_Task") -> None:
+        seconds = task.seconds
         last = record.done == record.total and seconds > 1
-        if due or last:
-            self._printed[record.task] = seconds
-            left = f", {_left(record, seconds)} left" if record.total and record.done else ""
+        if last or seconds - task.printed >= PLAIN_INTERVAL:
+            task.printed = seconds
             of = f"/{record.total}" if record.total else ""
-            self._stderr.print(f"{record.task} {record.done}{of} {rate}{left} {record.status}".rstrip(), markup=False)
+            parts = (f"{record.task} {record.done}{of}", task.rate(record), task.left(record), record.status)
+            self._stderr.print(" ".join(part for part in parts if part), markup=False)
 
 
-def _left(record: Progress, seconds: float) -> str:
-    remaining = seconds * ((record.total or 0) - record.done) / record.done
-    return f"{int(remaining) // 60}:{int(remaining) % 60:02d}"
+class _Task:
+    """How fast a task goes, from where it stood when it was first heard of (a resumed one not at 0)."""
+
+    def __init__(self, done: int) -> None:
+        self._first, self._started = done, time.monotonic()
+        self.printed = 0.0
+        self.bar: TaskID | None = None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def rate(self, record: Progress) -> str:
+        done, seconds = record.done - self._first, self.seconds
+        return f"{done / seconds:,.1f}/s" if done and seconds > 0.5 else ""
+
+    def left(self, record: Progress) -> str:
+        done = record.done - self._first
+        if not record.total or not done:
+            return ""
+        remaining = int(self.seconds * (record.total - record.done) / done)
+        return f"{remaining // 60}:{remaining % 60:02d} left"

@@ -50,11 +50,18 @@ class FinetuneSettings:
     run: RunSettings = field(default_factory=lambda: RunSettings(updates=20_000))
 
 
+@dataclass(frozen=True)
+class FinetuneInputs:
+    """The manifests that fine-tuning reads."""
+
+    train: Sequence[Path]
+    dev: Sequence[Path]
+
+
 def finetune(
     exp: Path,
     lang_dir: Path,
-    cuts: Sequence[Path],
-    dev: Sequence[Path],
+    inputs: FinetuneInputs,
     *,
     preset: str = "base",
     config: Path | None = None,
@@ -69,8 +76,8 @@ def finetune(
     """
     settings = read_settings(preset, config, overrides, init)
     tokens = read_tokens(LangDir(lang_dir).tokens)
-    source = open_source(cuts, True, settings.data, tokens)
-    held_out = open_held_out(dev, tokens, settings.data.seconds_per_batch)
+    source = open_source(inputs.train, True, settings.data, tokens)
+    dev = open_held_out(inputs.dev, tokens, settings.data.seconds_per_batch)
     yield from (Note(line) for line in summary([source], settings.data))
     identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
@@ -78,8 +85,8 @@ def finetune(
     if init is not None:
         yield from (Note(line) for line in load_weights(model, find(init), tokens))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
-    claim(ExpDir(exp), identity, {"train": cuts, "dev": dev}, init)
-    yield from train(_training(model, settings, identity, source, held_out), ExpDir(exp))
+    claim(ExpDir(exp), identity, vars(inputs), init)
+    yield from train(_training(model, settings, identity, source, dev), ExpDir(exp))
 
 
 def _training(
