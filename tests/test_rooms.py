@@ -12,7 +12,7 @@ __init__ records atomic settings paths frames provenance
 mp3 audio corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory lang.graphs
 batches.batch batches.index batches.plan batches.source batches.loader
-model.activation model.frontend model.masking model.encoder model.quantizer model.unispeech model.recognizer
+model.activation model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.experiment trainer.journal trainer.loop
 trainer.session

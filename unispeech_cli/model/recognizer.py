@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unispeech_cli.model.encoder import EncoderSettings
 from unispeech_cli.model.frontend import FrontendSettings
+from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
 from unispeech_cli.model.unispeech import Context, ContextSettings
 
@@ -49,9 +50,7 @@ class Recognizer(nn.Module):
         super().__init__()
         self.settings = settings
         self.context = Context(settings.context)
-        self.head = nn.Linear(settings.encoder.dim, num_tokens)
-        nn.init.xavier_uniform_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = ctc_head(settings.encoder.dim, num_tokens)
 
     def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> Recognition:
         """Samples (B, S) at 16 kHz and true lengths (B,) -> logits (B, T, V) and frame lengths (B,)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unispeech_cli.model.encoder import Encoder, EncoderSettings
 from unispeech_cli.model.frontend import Frontend, FrontendSettings, length_mask
+from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
 from unispeech_cli.model.quantizer import Codes, Quantizer, QuantizerSettings
 
@@ -134,9 +135,7 @@ class UniSpeech(nn.Module):
             self.quantizer = Quantizer(settings.frontend.channels, settings.quantizer)
             self.project_codes = nn.Linear(settings.quantizer.dim, settings.quantizer.dim)
             self.project_target = nn.Linear(settings.quantizer.dim, dim)
-        self.head = nn.Linear(dim, num_tokens)
-        nn.init.xavier_uniform_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = ctc_head(dim, num_tokens)
 
     def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor, mask_BT: Tensor | None = None) -> Output:
         """Samples (B, S) at 16 kHz and true lengths -> `Output`; the mask is drawn unless it is given.
