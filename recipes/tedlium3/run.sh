@@ -40,7 +40,9 @@ dl_dir=${dl_dir:-download/TEDLIUM_release-3} conf=${conf:-recipes/tedlium3/conf/
 
 cuts() { local dir=$1 split; shift; for split in "$@"; do echo "$data/$dir/tedlium_cuts_$split.jsonl.gz"; done; }
 continues() { $unlabeled && [ -e "$conf/$1-continue.yaml" ]; }
-encoder() { if [ "$1" = scratch ]; then return; elif continues "$1"; then echo "$exp/$1/pretrain"; else echo "$init/$1/pretrain"; fi; }
+encoder() {
+  if continues "$1"; then echo "$exp/$1/pretrain"; elif [ "$1" != scratch ]; then echo "$init/$1/pretrain"; fi
+}
 pretraining() {
   echo "--config $conf/$1-continue.yaml --lang-dir $data/lang_phone --init $init/$1/pretrain"
   each --unlabeled $(cuts manifests train)
@@ -58,7 +60,8 @@ fi
 if at 0 && $mini; then
   log "Stage 0: mini corpora and the encoders"
   make_corpus tedlium3/TEDLIUM_release-3
-  recipes/librispeech/run.sh $librispeech --exp "$init" --systems "$(from_librispeech | xargs)" --seed "$seed" --stop-stage 3
+  recipes/librispeech/run.sh $librispeech --exp "$init" --systems "$(from_librispeech | xargs)" --seed "$seed" --nj "$nj" \
+    --jobs "$jobs" --device "$device" --stop-stage 3
 fi
 
 if at 1; then
@@ -74,7 +77,9 @@ fi
 if at 3; then
   log "Stage 3: pre-train further; train from scratch what is not pre-trained"
   for system in $(from_librispeech); do
-    [ -e "$init/$system/pretrain" ] || { echo "$0: no $init/$system/pretrain; recipes/librispeech/run.sh --exp $init --stop-stage 3 makes it" >&2; exit 1; }
+    [ -e "$init/$system/pretrain" ] && continue
+    echo "$0: no $init/$system/pretrain; recipes/librispeech/run.sh --exp $init --stop-stage 3 makes it" >&2
+    exit 1
   done
   pretrain_systems
 fi
