@@ -127,12 +127,12 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x_BTC: Tensor, lengths_B: Tensor) -> Tensor:
-        outside_BT1 = ~length_mask(lengths_B, x_BTC.shape[1])[:, :, None]
-        count_B11 = lengths_B[:, None, None].to(x_BTC.dtype)
-        mean_B1C = x_BTC.masked_fill(outside_BT1, 0).sum(1, keepdim=True) / count_B11
-        centred_BTC = (x_BTC - mean_B1C).masked_fill(outside_BT1, 0)
-        variance_B1C = centred_BTC.square().sum(1, keepdim=True) / count_B11
-        return centred_BTC * (torch.rsqrt(variance_B1C + 1e-5) * self.weight) + self.bias
+        # means as matrix products: no copy with the padding blanked out
+        inside_B1T = length_mask(lengths_B, x_BTC.shape[1])[:, None, :].to(x_BTC.dtype)
+        weight_B1T = inside_B1T / lengths_B[:, None, None]
+        centred_BTC = x_BTC - weight_B1T @ x_BTC
+        scale_B1C = torch.rsqrt(weight_B1T @ centred_BTC.square() + 1e-5) * self.weight
+        return torch.addcmul(self.bias, centred_BTC, scale_B1C)
 
 
 def _windows(x_BTC: Tensor, kernel: int, stride: int) -> Tensor:
