@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,48 @@ PHONE_SECONDS = 0.12
 @pytest.fixture
 def tones() -> Callable[..., Path]:
     return write_tones
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tone manifests, and the lang directory of their phones."""
+
+    train: Path
+    dev: Path
+    unlabelled: Path
+    lang_dir: Path
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Six utterances to train on, four others to validate on, six without labels; not to be written to."""
+    from unispeech_cli.lang.tokens import TokenTable
+    from unispeech_cli.paths import LangDir
+
+    root = tmp_path_factory.mktemp("tones")
+    TokenTable(("<blk>", *PITCHES)).write(LangDir(root / "lang").tokens)
+    train = ["a e i", "o a e i", "i o o a e", "e a", "o i a e", "a o e i o"]
+    return Corpus(
+        write_tones(root / "cv-es_cuts_train.jsonl.gz", train),
+        write_tones(root / "cv-es_cuts_dev.jsonl.gz", ["e i a", "o e a i", "a i", "i e o"]),
+        write_tones(root / "cv-ky_cuts_train.jsonl.gz", train[::-1], labelled=False, language="ky"),
+        root / "lang",
+    )
+
+
+@pytest.fixture(scope="session")
+def minute() -> list[str]:
+    """Settings of a model that trains in seconds, one batch an update."""
+    encoder = {"layers": 1, "dim": 32, "heads": 2, "ffn_dim": 64, "position_kernel": 8, "position_groups": 2}
+    data = {"seconds_per_batch": 20, "seconds_per_update": 20, "min_seconds": 0.1, "workers": 0}
+    run = {"updates": 6, "log_every": 1, "validations": 2, "save_every": 2}
+    return [
+        "model.frontend.channels=16",
+        *(f"model.encoder.{name}={value}" for name, value in encoder.items()),
+        *(f"data.{name}={value}" for name, value in data.items()),
+        *(f"run.{name}={value}" for name, value in run.items()),
+        "optim.lr=3e-3",
+    ]
 
 
 def write_tones(

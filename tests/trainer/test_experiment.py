@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.paths import ExpDir
+from unispeech_cli.trainer.checkpoint import Identity
+from unispeech_cli.trainer.experiment import claim
+
+SETTINGS = "optim:\n  lr: 0.001\nmodel:\n  quantizer: null\nrun:\n  updates: 10\n"
+MINE = Identity(SETTINGS, TokenTable(("<blk>", "a", "b")))
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    (tmp_path / "train.jsonl").write_text("cuts")
+    return tmp_path / "train.jsonl"
+
+
+@pytest.fixture
+def exp(tmp_path: Path, train: Path) -> ExpDir:
+    claim(ExpDir(tmp_path / "exp"), MINE, {"train": [train], "dev": []}, None)
+    return ExpDir(tmp_path / "exp")
+
+
+def test_the_same_again_is_this_very_experiment(exp: ExpDir, train: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in exp.root.iterdir()}
+    assert set(before) == {exp.settings, exp.tokens, exp.inputs}
+    claim(exp, MINE, {"train": [train], "dev": []}, None)
+    assert {path: path.stat().st_mtime_ns for path in exp.root.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "difference"),
+    [
+        (SETTINGS.replace("0.001", "0.002"), "other settings: optim.lr 0.001, now 0.002"),
+        (
+            SETTINGS.replace(": null", ":\n    groups: 2"),
+            "other settings: model.quantizer none, now none|groups",
+        ),
+        (SETTINGS.replace("updates: 10", "updates: 20"), "other settings: run.updates 10, now 20"),
+    ],
+)
+def test_other_settings_are_named(exp: ExpDir, train: Path, settings: str, difference: str) -> None:
+    with pytest.raises(ValueError, match=difference):
+        claim(exp, Identity(settings, MINE.tokens), {"train": [train], "dev": []}, None)
+    assert exp.settings.read_text() == SETTINGS
+
+
+def test_other_tokens_are_named(exp: ExpDir, train: Path) -> None:
+    other = Identity(SETTINGS, TokenTable(("<blk>", "a", "c")))
+    with pytest.raises(ValueError, match=r"other tokens .*only in the first: b; only in the second: c"):
+        claim(exp, other, {"train": [train], "dev": []}, None)
+
+
+def test_other_inputs_are_named(exp: ExpDir, train: Path) -> None:
+    with pytest.raises(ValueError, match="other inputs: init none, now exp/en"):
+        claim(exp, MINE, {"train": [train], "dev": []}, Path("exp/en"))
+    with pytest.raises(ValueError, match=r"other inputs: dev.*train\.jsonl none, now "):
+        claim(exp, MINE, {"train": [train], "dev": [train]}, None)
+    train.write_text("other cuts")
+    with pytest.raises(
+        ValueError, match=r"other inputs: train.*train\.jsonl [0-9a-f]{12}…, now [0-9a-f]{12}…"
+    ):
+        claim(exp, MINE, {"train": [train], "dev": []}, None)
+
+
+def test_a_directory_of_something_else_is_refused_and_stays(tmp_path: Path, train: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("x")
+    for root, complaint in ((tmp_path / "thesis", "exists and is not an experiment"), (train, "is a file")):
+        with pytest.raises(ValueError, match=f"{root.name} {complaint}.*choose another directory"):
+            claim(ExpDir(root), MINE, {"train": [train]}, None)
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
+
+
+def test_an_empty_directory_and_one_left_half_made_are_taken(tmp_path: Path, train: Path) -> None:
+    exp = ExpDir(tmp_path / "new")
+    exp.root.mkdir()
+    claim(exp, MINE, {"train": [train]}, None)
+    exp.inputs.unlink()
+    claim(exp, MINE, {"train": [train]}, None)
+    assert exp.inputs.is_file()
