@@ -12,6 +12,9 @@ from unispeech_cli.trainer.checkpoint import load_recognizer
 from unispeech_cli.trainer.journal import read_lines
 
 
+EVERY = {"ctc", "contrastive", "diversity"}
+
+
 def said(corpus: Any, exp: Path, settings: list[str], kinds: str = "lu", **options: Any) -> list[str]:
     """Notes of a pre-training on labelled (l) and unlabelled (u) cuts."""
     labelled, unlabelled = (
@@ -30,13 +33,14 @@ def logged(exp: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("kinds", "settings", "terms"),
     [
-        ("lu", [], {"ctc", "contrastive", "diversity"}),
+        ("lu", [], EVERY),
         ("lu", ["objective.alpha=0"], {"contrastive", "diversity"}),
-        ("lu", ["replace.r=0"], {"ctc", "contrastive", "diversity"}),
-        ("l", ["replace.r=1"], {"ctc", "contrastive", "diversity"}),
+        ("lu", ["replace.r=0"], EVERY),
+        # single frames of a codebook tell CTC little: it takes longer
+        ("l", ["replace.r=1", "objective.alpha=0.9", "optim.lr=5e-3", "run.updates=50"], EVERY),
         ("l", ["objective.alpha=1"], {"ctc"}),
         ("l", ["objective.alpha=1", "replace.r=0", "model.quantizer=null"], {"ctc"}),
-        ("u", [], {"ctc", "contrastive", "diversity"}),
+        ("u", [], EVERY),
     ],
 )
 def test_every_corner_of_the_method_trains(
@@ -50,15 +54,13 @@ def test_every_corner_of_the_method_trains(
     assert all(line["gradient_norm"] > 0 for line in lines)
     by_ctc = [line["loss_ctc"] for line in lines if line.get("loss_ctc", 0) > 0]
     if "l" in kinds and "ctc" in terms:
-        assert sum(by_ctc[-3:]) < 0.9 * sum(by_ctc[:3])
+        assert sum(by_ctc[-5:]) < 0.9 * sum(by_ctc[:5])
     else:
         assert by_ctc == []
         assert lines[-1]["loss_contrastive"] < lines[0]["loss_contrastive"] + 0.5
     measure = "dev_per" if "l" in kinds and "ctc" in terms else "dev_contrastive"
-    assert [line["update"] for line in read_lines(ExpDir(tmp_path / "exp").metrics) if measure in line] == [
-        10,
-        20,
-    ]
+    measured = [line["update"] for line in read_lines(ExpDir(tmp_path / "exp").metrics) if measure in line]
+    assert measured == [len(lines) // 2, len(lines)]
 
 
 def test_codebooks_and_collapse_are_watched(corpus: Any, minute: list[str], tmp_path: Path) -> None:
