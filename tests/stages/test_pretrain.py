@@ -11,7 +11,6 @@ from unispeech_cli.stages.pretrain import PretrainInputs, pretrain, read_setting
 from unispeech_cli.trainer.checkpoint import load_recognizer
 from unispeech_cli.trainer.journal import read_lines
 
-
 EVERY = {"ctc", "contrastive", "diversity"}
 
 
