@@ -35,7 +35,7 @@ def compose(sentences: list[str], _rng: random.Random) -> str:
 STYLE = Style(
     rates=(105, 165),
     sentences_an_utterance=(1,),
-    train_seconds=32.0,
+    train_seconds=60.0,
     held_out_seconds=17.0,
     pauses=(0.15, 0.5),
     compose=compose,
@@ -89,14 +89,14 @@ def _draw_microphone(rng: np.random.Generator) -> Microphone:
     noise = acoustics.coloured_noise(rng, size, rng.uniform(0.3, 1.6))
     if rng.random() < 0.25:
         noise = acoustics.unit_power(noise + 0.7 * acoustics.hum(rng, size, rate))
-    high = rng.uniform(4200, 7000) if rng.random() < 0.3 else rng.uniform(7500, 15000)
-    reverberant = rng.random() < 0.4
+    high = rng.uniform(4200, 7000) if rng.random() < 0.1 else rng.uniform(7500, 15000)
+    reverberant = rng.random() < 0.1
     return Microphone(
         rate=rate,
         band=(rng.uniform(50, 180), high),
         noise=noise,
         room=acoustics.room(rng, rate, rng.uniform(0.12, 0.3), rng.uniform(-14, -6)) if reverberant else None,
-        snr_db=rng.uniform(20, 42),
+        snr_db=rng.uniform(28, 45),
         level_db=rng.uniform(-33, -20),
     )
 

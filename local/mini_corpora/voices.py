@@ -16,7 +16,7 @@ HELD_OUT_SHARE = {"dev": 0.12, "test": 0.2}
 
 PITCHES = (25, 75)
 PITCH_RANGES = (25, 80)
-TRACTS = (0.92, 1.09)
+TRACTS = (0.96, 1.04)
 
 
 @dataclass(frozen=True)

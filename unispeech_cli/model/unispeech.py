@@ -23,12 +23,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "frontend": {"channels": 64},
         "encoder": {
             "layers": 4,
-            "dim": 192,
+            "dim": 144,
             "heads": 4,
-            "ffn_dim": 768,
-            "position_kernel": 64,
+            "ffn_dim": 432,
+            "pre_norm": True,
+            "position_kernel": 32,
         },
-        "quantizer": {"groups": 2, "entries": 64, "dim": 128},
+        "quantizer": {"entries": 64, "dim": 128},
     },
     "base": {},
     "large": {
