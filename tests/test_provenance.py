@@ -23,10 +23,10 @@ def test_same_inputs_have_no_difference_and_others_are_named(tmp_path: Path) -> 
 def test_a_stranger_mark_is_refused(tmp_path: Path) -> None:
     mark = tmp_path / "mark.json"
     mark.write_text("{")
-    with pytest.raises(ValueError, match="mark.json is not the JSON"):
+    with pytest.raises(ValueError, match=r"mark\.json is not the JSON"):
         differences(mark, {"stage": "x"})
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no file .*gone.tsv"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*gone\.tsv"):
         hash_file(tmp_path / "gone.tsv")

@@ -4,6 +4,7 @@ Everything here takes plain ints and integer tensors alike.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 SAMPLE_RATE = 16_000
@@ -36,5 +37,5 @@ def num_frames(samples: Length) -> Length:
 
 def ctc_frames_needed(labels: Sequence[int] | Sequence[str]) -> int:
     """The fewest frames in which CTC can emit `labels`: one each, and a blank between equal neighbours."""
-    repeats = sum(left == right for left, right in zip(labels, labels[1:], strict=False))
+    repeats = sum(left == right for left, right in pairwise(labels))
     return len(labels) + repeats

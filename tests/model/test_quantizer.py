@@ -58,5 +58,5 @@ def test_perplexity_counts_the_entries_in_use() -> None:
 
 
 def test_groups_must_divide_the_dimension() -> None:
-    with pytest.raises(ValueError, match="quantizer.dim 7 is not a multiple"):
+    with pytest.raises(ValueError, match=r"quantizer\.dim 7 is not a multiple"):
         Quantizer(4, QuantizerSettings(groups=2, entries=5, dim=7))

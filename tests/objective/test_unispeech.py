@@ -74,7 +74,7 @@ def test_labelled_rows_reach_every_part_of_the_model() -> None:
 
 
 def test_supervised_pretraining_leaves_the_codebook_alone() -> None:
-    output, batch, model = made((True, True))
+    output, batch, _ = made((True, True))
     losses = UniSpeechObjective(ObjectiveSettings(alpha=1.0))(output, batch)
     assert set(losses.terms) == {"ctc"}
 
