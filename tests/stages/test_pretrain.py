@@ -114,6 +114,14 @@ def test_init_takes_over_everything_of_the_same_tokens(
     assert all(first[name].equal(second[name]) for name in first)
 
 
+def test_validating_more_often_changes_nothing(corpus: Any, minute: list[str], tmp_path: Path) -> None:
+    settings = [*minute, "objective.alpha=0", "run.updates=4"]
+    for times in (1, 4):
+        said(corpus, tmp_path / str(times), [*settings, f"run.validations={times}"])
+    seldom, often = (load_file(ExpDir(tmp_path / str(n)).checkpoint(4).weights) for n in (1, 4))
+    assert all(seldom[name].equal(often[name]) for name in seldom)
+
+
 def test_accumulated_batches_make_one_update(corpus: Any, minute: list[str], tmp_path: Path) -> None:
     settings = [*minute, "data.seconds_per_batch=1.5", "data.seconds_per_update=6", "run.updates=2"]
     said(corpus, tmp_path / "exp", settings)
