@@ -21,7 +21,7 @@ seed=1
 device=cpu
 nj=2               # processes of prepare
 jobs=              # trainings at once; 3 with --mini, else 1
-hours=0.3          # of the mini corpus
+hours=0.6          # of the mini corpus
 dev_minutes=2
 test_minutes=4
 
