@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from unispeech_cli.atomic import atomic_dir, atomic_file, write_text
+from unispeech_cli.atomic import atomic_dir, atomic_file, sweep, write_text
 
 
 def test_a_failed_write_leaves_the_former_file(tmp_path: Path) -> None:
@@ -36,3 +36,12 @@ def test_a_failed_directory_leaves_nothing(tmp_path: Path) -> None:
         (fresh / "model").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_takes_leftovers_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".fresh-best-x", ".former-best-x", "best"):
+        (tmp_path / name).mkdir()
+    for name in (".12-fresh-table.txt", "table.txt", ".prepare.json"):
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".prepare.json", "best", "table.txt"]

@@ -45,6 +45,14 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def sweep(directory: Path) -> None:
+    """Remove what interrupted writes left in a directory that nobody else writes to now."""
+    for leftover in [*directory.glob(".fresh-*"), *directory.glob(".former-*")]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in directory.glob(".*-fresh-*"):
+        leftover.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file atomically."""
     with atomic_file(path) as fresh:

@@ -83,7 +83,7 @@ def finetune(
     torch.manual_seed(settings.run.seed)
     model = Recognizer(settings.model, len(tokens)).to(where)
     if init is not None:
-        yield from (Note(line) for line in load_weights(model, find(init), tokens))
+        yield from (Note(line) for line in load_weights(model, find(init), None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
     claim(ExpDir(exp), identity, vars(inputs), init)
     yield from train(_training(model, settings, identity, source, dev), ExpDir(exp))

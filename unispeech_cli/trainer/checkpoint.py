@@ -130,13 +130,13 @@ def load_recognizer(path: Path, device: str = "cpu") -> tuple[Recognizer, TokenT
     return model.to(usable_device(device)).eval(), tokens
 
 
-def load_weights(model: nn.Module, place: CheckpointDir, tokens: TokenTable) -> list[str]:
+def load_weights(model: nn.Module, place: CheckpointDir, tokens: TokenTable | None) -> list[str]:
     """Take over the weights of a checkpoint that the model has, and return lines on what was not taken.
 
-    A CTC head over other tokens stays new. Raises ValueError when the context network is of another shape.
+    A CTC head over other tokens stays new, and with `tokens` None any. Raises ValueError when the context network is of another shape.
     """
     weights, own = read_weights(place), model.state_dict()
-    if read_tokens(place.tokens).difference(tokens):
+    if tokens is None or read_tokens(place.tokens).difference(tokens):
         weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
     fitting = {name: value for name, value in weights.items() if _fits(value, own.get(name))}
     wrong = [name for name in own if name.startswith("context.") and name not in fitting]

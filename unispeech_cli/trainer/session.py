@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from unispeech_cli.atomic import sweep
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import OnFault
 from unispeech_cli.paths import ExpDir
@@ -84,6 +85,7 @@ def train(training: Training, experiment: ExpDir) -> Records:
         yield Note(f"{experiment.root} is trained: {position.update} updates; nothing to do")
         return
     journal = Journal(experiment, training.stage, position.update)
+    sweep(experiment.root)
     try:
         yield from _continue(training, experiment, optimizer, position, journal)
     finally:
