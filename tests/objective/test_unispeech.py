@@ -36,7 +36,8 @@ def by_definition(output: Output, batch: Batch, settings: ObjectiveSettings) -> 
         output.context_BTD, output.quantized_BTD, output.codes.code_BTG, output.mask_BT, output.frame_lengths_B,
         settings.contrastive,
     )  # fmt: skip
-    diversity = diversity_loss(output.codes.prob_BTGV[output.mask_BT], settings.diversity_form)
+    inside = torch.arange(output.mask_BT.shape[1]) < output.frame_lengths_B[:, None]
+    diversity = diversity_loss(output.codes.prob_BTGV[inside], settings.diversity_form)
     total = torch.zeros(())
     for row, labelled in enumerate(batch.labelled_B.tolist()):
         unsupervised = contrast.loss_B[row] + settings.diversity * output.mask_BT[row].sum() * diversity

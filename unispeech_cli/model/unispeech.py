@@ -29,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "pre_norm": True,
             "position_kernel": 32,
         },
-        "quantizer": {"entries": 64, "dim": 128},
+        "quantizer": {"entries": 32, "dim": 128},
     },
     "base": {},
     "large": {

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from unispeech_cli.batches.batch import Batch
+from unispeech_cli.model.frontend import length_mask
 from unispeech_cli.model.quantizer import perplexity
 from unispeech_cli.model.recognizer import Recognition
 from unispeech_cli.model.unispeech import Output
@@ -84,11 +85,12 @@ class UniSpeechObjective:
             self.settings.contrastive,
         )
         terms["contrastive"] = (weight_B * contrast.loss_B).sum()
-        prob_NGV = output.codes.prob_BTGV[output.mask_BT]
+        # over all frames, as few are masked in a short batch; scaled by the masked ones like the contrast beside it
+        inside_BT = length_mask(output.frame_lengths_B, output.mask_BT.shape[1])
+        prob_NGV = output.codes.prob_BTGV[inside_BT]
         scale = self.settings.diversity * (weight_B * output.mask_BT.sum(1)).sum()
-        if len(prob_NGV):
-            terms["diversity"] = scale * diversity_loss(prob_NGV, self.settings.diversity_form)
-            watched["code_perplexity"] = float(perplexity(prob_NGV.detach()))
+        terms["diversity"] = scale * diversity_loss(prob_NGV, self.settings.diversity_form)
+        watched["code_perplexity"] = float(perplexity(prob_NGV.detach()))
         watched["same_code_share"] = contrast.same_code_share
 
 
