@@ -14,7 +14,7 @@ lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang
 batches.batch batches.index batches.plan batches.source batches.loader
 model.activation model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer
 objective.contrastive objective.ctc objective.unispeech
-trainer.schedule trainer.optim trainer.checkpoint trainer.experiment trainer.journal trainer.loop
+trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
 decoder.search decoder.lattice decoder.hypotheses
 scorer.alignment scorer.rates scorer.icefall scorer.validation

@@ -78,7 +78,7 @@ def hypotheses(out: Path, test_set: str = "cv-es-test", method: str = "greedy") 
 
 
 def test_hypotheses_are_what_the_model_says_of_each_cut_alone(exp: Path, cuts: Path, tmp_path: Path) -> None:
-    from unispeech_cli.trainer.checkpoint import load_recognizer
+    from unispeech_cli.trainer.weights import load_recognizer
 
     progress = [r for r in decode(exp, [cuts], tmp_path / "out") if isinstance(r, Progress)]
     assert progress[-1] == Progress("decode cv-es-test", 3, 3)

@@ -11,8 +11,8 @@ from unispeech_cli.paths import CheckpointDir, ExpDir, LangDir
 from unispeech_cli.records import Note
 from unispeech_cli.stages.finetune import FinetuneInputs, finetune, read_settings
 from unispeech_cli.stages.pretrain import PretrainInputs, pretrain
-from unispeech_cli.trainer.checkpoint import load_recognizer
 from unispeech_cli.trainer.journal import read_lines
+from unispeech_cli.trainer.weights import load_recognizer
 
 # nothing hidden, nothing dropped, nothing frozen
 PLAIN = (

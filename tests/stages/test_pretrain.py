@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.records import Note
 from unispeech_cli.stages.pretrain import PretrainInputs, pretrain, read_settings
-from unispeech_cli.trainer.checkpoint import load_recognizer
 from unispeech_cli.trainer.journal import read_lines
+from unispeech_cli.trainer.weights import load_recognizer
 
 EVERY = {"ctc", "contrastive", "diversity"}
 

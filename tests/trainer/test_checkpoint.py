@@ -14,18 +14,9 @@ from unispeech_cli.model.quantizer import QuantizerSettings
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
 from unispeech_cli.model.unispeech import UniSpeech, UniSpeechSettings
 from unispeech_cli.paths import CheckpointDir, ExpDir
-from unispeech_cli.trainer.checkpoint import (
-    Identity,
-    Position,
-    find,
-    latest,
-    load_recognizer,
-    load_weights,
-    prune,
-    restore,
-    save,
-)
+from unispeech_cli.trainer.checkpoint import Identity, Position, latest, prune, restore, save
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer, set_rate
+from unispeech_cli.trainer.weights import find, load_recognizer, load_weights
 
 FRONTEND = FrontendSettings(channels=8)
 ENCODER = EncoderSettings(1, 16, 2, 16, False, 4, 2)

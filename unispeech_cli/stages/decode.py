@@ -33,7 +33,7 @@ from unispeech_cli.model.recognizer import Recognizer
 from unispeech_cli.paths import DecodeDir, LangDir
 from unispeech_cli.provenance import describe, differences, record
 from unispeech_cli.records import Note, Progress, Records
-from unispeech_cli.trainer.checkpoint import find, load_recognizer
+from unispeech_cli.trainer.weights import find, load_recognizer
 
 METHODS = ("greedy", "one-best")
 

@@ -17,11 +17,12 @@ from unispeech_cli.objective.unispeech import CtcObjective
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
-from unispeech_cli.trainer.checkpoint import Identity, find, load_weights, saved_model_settings, usable_device
+from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import RateSettings, rate_factor
 from unispeech_cli.trainer.session import RunSettings, Training, train
+from unispeech_cli.trainer.weights import find, load_weights, saved_model_settings, usable_device
 
 # what the weights of an encoder decide; dropout and the like may differ in fine-tuning
 ARCHITECTURE = {

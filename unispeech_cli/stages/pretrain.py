@@ -16,7 +16,7 @@ from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObject
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate, mean_loss
-from unispeech_cli.trainer.checkpoint import Identity, find, load_weights, usable_device
+from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import (
@@ -28,6 +28,7 @@ from unispeech_cli.trainer.schedule import (
     temperature,
 )
 from unispeech_cli.trainer.session import RunSettings, Training, train
+from unispeech_cli.trainer.weights import find, load_weights, usable_device
 
 
 @dataclass(frozen=True)
