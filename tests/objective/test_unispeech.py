@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -92,3 +94,11 @@ def test_alpha_zero_without_a_quantizer_has_nothing_to_train() -> None:
     bare = Output(output.context_BTD, None, None, output.mask_BT, output.logit_BTV, output.frame_lengths_B)
     with pytest.raises(ValueError, match="nothing to train"):
         UniSpeechObjective(ObjectiveSettings(alpha=0.0))(bare, batch)
+
+
+def test_without_masks_ctc_is_counted_in_frames() -> None:
+    output, batch, _ = made((True, True))
+    nothing = torch.zeros_like(output.mask_BT)
+    unmasked = dataclasses.replace(output, mask_BT=nothing)
+    losses = UniSpeechObjective(ObjectiveSettings(alpha=1.0))(unmasked, batch)
+    assert int(losses.count) == int(output.frame_lengths_B.sum())

@@ -70,7 +70,9 @@ class UniSpeechObjective:
             raise ValueError(
                 "nothing to train: objective.alpha 1 needs labelled cuts, alpha 0 needs a quantizer"
             )
-        return Losses(terms, output.mask_BT.sum(), watched)
+        masked = output.mask_BT.sum()
+        # with masking switched off there are none: CTC alone is then counted in frames
+        return Losses(terms, masked if bool(masked) else output.frame_lengths_B.sum(), watched)
 
     def _add_self_supervised(
         self, output: Output, weight_B: Tensor, terms: dict[str, Tensor], watched: dict[str, float]
