@@ -1,5 +1,6 @@
 """Every file name on disk; no other file spells one."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,21 @@ class ManifestDir:
         """Where training keeps its indexes of the manifests here."""
         return self.root / ".index"
 
-    def audio(self, corpus: str) -> Path:
+    def audio(self, corpus: str) -> "AudioDir":
         """Where transcoded audio goes."""
-        return self.root / "audio" / corpus
+        return AudioDir(self.root / "audio" / corpus)
+
+
+@dataclass(frozen=True)
+class AudioDir:
+    """Transcoded audio of a corpus."""
+
+    root: Path
+
+    def file(self, clip_id: str) -> Path:
+        """In one of 256 directories: a single one of a million files is slow on many file systems."""
+        shelf = hashlib.md5(clip_id.encode()).hexdigest()[:2]
+        return self.root / shelf / f"{clip_id.replace('/', '_')}.flac"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import md5
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from unispeech_cli.corpora.clip import Clip, Dropped, Measured, Split, count_lin
 from unispeech_cli.lang.text import VERSION as NORMALIZER_VERSION
 from unispeech_cli.lang.text import normalize
 from unispeech_cli.manifests import MAX_SECONDS, build_cut, cut_writer, outside_limits
-from unispeech_cli.paths import ManifestDir
+from unispeech_cli.paths import AudioDir, ManifestDir
 from unispeech_cli.records import Note, Progress, Record, Records, Table
 
 KINDS = ("commonvoice", "librispeech", "tedlium3", "kaldi", "manifest")
@@ -174,7 +173,7 @@ def _prepared(
 
 
 def _written(
-    split: Split, path: Path, dropped: Path, jobs: int, place: Path | None
+    split: Split, path: Path, dropped: Path, jobs: int, place: AudioDir | None
 ) -> Generator[Record, None, _Tally]:
     tally, total = _Tally(split.corpus, split.name), count_lines(split.transcripts)
     outcomes = _in_order(partial(_outcome, place=place), split.clips(), jobs)
@@ -212,7 +211,7 @@ def _in_order(
             yield from pending.popleft().result()
 
 
-def _outcome(clip: Clip | Dropped, place: Path | None) -> _Kept | Dropped:
+def _outcome(clip: Clip | Dropped, place: AudioDir | None) -> _Kept | Dropped:
     """Everything that befalls one clip: its file, its length, its transcript, its transcoding."""
     measured = clip if isinstance(clip, Dropped) else measure(clip)
     if isinstance(measured, Dropped):
@@ -230,10 +229,9 @@ def _outcome(clip: Clip | Dropped, place: Path | None) -> _Kept | Dropped:
     )
 
 
-def _transcoded(measured: Measured, place: Path) -> Measured | Dropped:
+def _transcoded(measured: Measured, place: AudioDir) -> Measured | Dropped:
     clip = measured.clip
-    # a directory of a million files is slow on many file systems
-    out = place / md5(clip.id.encode()).hexdigest()[:2] / f"{clip.id.replace('/', '_')}.flac"
+    out = place.file(clip.id)
     try:
         info = transcode_audio(source(clip), out, measured.start, measured.duration)
     except (ValueError, OSError) as error:
