@@ -45,3 +45,14 @@ def test_a_sweep_takes_leftovers_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".prepare.json", "best", "table.txt"]
+
+
+def test_a_directory_killed_between_its_two_renames_comes_back(tmp_path: Path) -> None:
+    for name in (".former-checkpoint-10-ab_c", ".fresh-checkpoint-10-ab_c"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".former-checkpoint-10-ab_c" / "model").touch()
+    sweep(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == [
+        "checkpoint-10",
+        "checkpoint-10/model",
+    ]

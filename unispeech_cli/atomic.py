@@ -46,7 +46,14 @@ def atomic_dir(path: Path) -> Iterator[Path]:
 
 
 def sweep(directory: Path) -> None:
-    """Remove what interrupted writes left in a directory that nobody else writes to now."""
+    """Clear away what interrupted writes left in a directory that nobody else writes to now.
+
+    A directory that was being replaced comes back where its successor did not get into its place.
+    """
+    for former in directory.glob(".former-*"):
+        path = directory / former.name.removeprefix(".former-").rpartition("-")[0]
+        if not path.exists():
+            os.replace(former, path)
     for leftover in [*directory.glob(".fresh-*"), *directory.glob(".former-*")]:
         shutil.rmtree(leftover, ignore_errors=True)
     for leftover in directory.glob(".*-fresh-*"):
