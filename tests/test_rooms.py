@@ -19,13 +19,17 @@ trainer.session
 decoder.search decoder.lattice decoder.hypotheses
 scorer.alignment scorer.rates scorer.icefall scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
-console cli __main__
+console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
+cli __main__
 """.split()
 DOORS = {
     "k2": {"lang.lexicon", "lang.graphs", "objective.ctc", "decoder.lattice", "stages.doctor"},
     "pydantic": {"settings"},
     "rich": {"console"},
-    "typer": {"cli"},
+    "typer": {
+        "cli",
+        *(f"commands.{name}" for name in "options machine data training recognition scoring".split()),
+    },
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
     "espeakng_loader": {"lang.phonemizer", "stages.doctor"},
     "sentencepiece": {"lang.subwords"},

@@ -1,0 +1,33 @@
+"""Commands that recognise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unispeech_cli.commands.options import Config, Cuts, Device, OptionalPath, Overrides
+
+
+def decode(
+    exp: Annotated[Path, typer.Argument(help="Experiment or checkpoint directory.")],
+    cuts: Annotated[Cuts, typer.Argument(help="Cut manifests to recognise.")],
+    out: Annotated[Path, typer.Option(help="Decode directory to make.")],
+    method: Annotated[str, typer.Option(help="greedy, or one-best (k2, over the CTC topology).")] = "greedy",
+    lang_dir: Annotated[OptionalPath, typer.Option(help="Its tokens must be the model's.")] = None,
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    device: Device = "cpu",
+) -> None:
+    """Cuts -> hypotheses.
+
+    Reads a checkpoint and cut manifests; writes icefall's recogs files and a Lhotse manifest of hypotheses to
+    OUT.
+
+    Example: unispeech decode exp/ky data/ky/cv-ky_cuts_test.jsonl.gz --out exp/ky/decode_test
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.settings import load
+    from unispeech_cli.stages import decode as stage
+
+    settings = load(stage.DecodeSettings, config, overrides)
+    show(stage.decode(exp, cuts, out, method=method, lang_dir=lang_dir, device=device, settings=settings))

@@ -1,0 +1,69 @@
+"""Commands that train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unispeech_cli.commands.options import Config, Cuts, Device, Init, LangDirectory, Overrides, Preset
+
+
+def pretrain(
+    exp: Annotated[Path, typer.Argument(help="Experiment directory to make or go on with.")],
+    lang_dir: LangDirectory,
+    labeled: Annotated[Cuts, typer.Option(help="Cuts with units; repeatable.")] = [],  # noqa: B006
+    unlabeled: Annotated[Cuts, typer.Option(help="Cuts whose transcripts, if any, are not used.")] = [],  # noqa: B006
+    dev: Annotated[Cuts, typer.Option(help="Cuts with units to validate on; repeatable.")] = [],  # noqa: B006
+    preset: Preset = "base",
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    init: Init = None,
+    device: Device = "cpu",
+) -> None:
+    """Train a UniSpeech encoder on labelled and unlabelled cuts at once.
+
+    Reads cut manifests and LANG_DIR; writes checkpoints, best/, metrics.jsonl, TensorBoard and logs to EXP.
+    The same command again goes on from the newest checkpoint.
+
+    Example: unispeech pretrain exp/en --lang-dir data/lang_phone --labeled cv-en_cuts_train.jsonl.gz --dev
+    cv-en_cuts_dev.jsonl.gz --preset tiny --set run.updates=600
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.stages import pretrain as stage
+
+    inputs = stage.PretrainInputs(labeled, unlabeled, dev)
+    show(
+        stage.pretrain(
+            exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, init=init, device=device
+        )
+    )
+
+
+def finetune(
+    exp: Annotated[Path, typer.Argument(help="Experiment directory to make or go on with.")],
+    lang_dir: LangDirectory,
+    train: Annotated[Cuts, typer.Option(help="Cuts with units; repeatable.")],
+    dev: Annotated[Cuts, typer.Option(help="Cuts with units to choose the best checkpoint on; repeatable.")],
+    preset: Preset = "base",
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    init: Init = None,
+    device: Device = "cpu",
+) -> None:
+    """Train a CTC recogniser from a pre-trained encoder (--init), or from scratch.
+
+    Reads cut manifests, LANG_DIR and the weights of INIT; writes checkpoints, best/, metrics.jsonl,
+    TensorBoard and logs to EXP. The same command again goes on from the newest checkpoint.
+
+    Example: unispeech finetune exp/ky --init exp/en --lang-dir data/ky/lang_phone --train
+    cv-ky_cuts_train.jsonl.gz --dev cv-ky_cuts_dev.jsonl.gz
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.stages import finetune as stage
+
+    inputs = stage.FinetuneInputs(train, dev)
+    show(
+        stage.finetune(
+            exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, init=init, device=device
+        )
+    )
