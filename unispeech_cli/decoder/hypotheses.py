@@ -8,11 +8,9 @@ from typing import Any, get_args
 
 from lhotse import SupervisionSegment, SupervisionSet
 
+from unispeech_cli.lang.subwords import WORD_START
 from unispeech_cli.lang.units import WORD_BOUNDARY, Units
 from unispeech_cli.paths import DecodeDir
-
-# how sentencepiece marks a piece that begins a word
-WORD_START = "▁"
 
 
 @dataclass(frozen=True)

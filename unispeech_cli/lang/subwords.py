@@ -11,6 +11,9 @@ import sentencepiece
 from unispeech_cli.atomic import atomic_file
 from unispeech_cli.lang.phonemizer import Spoken
 
+# how sentencepiece marks a piece that begins a word
+WORD_START = "▁"
+
 
 @dataclass(frozen=True)
 class SubwordSettings:

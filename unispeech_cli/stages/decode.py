@@ -14,17 +14,11 @@ from torch import Tensor
 from unispeech_cli.atomic import atomic_dir
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches
-from unispeech_cli.decoder.hypotheses import (
-    WORD_START,
-    Decoded,
-    Hypothesis,
-    recogs,
-    text_of,
-    write_hypotheses,
-)
+from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, recogs, text_of, write_hypotheses
 from unispeech_cli.decoder.lattice import Beams, one_best
 from unispeech_cli.decoder.search import BestPath, greedy
 from unispeech_cli.lang.graphs import ctc_topology
+from unispeech_cli.lang.subwords import WORD_START
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.lang.units import WORD_BOUNDARY, Units
