@@ -21,7 +21,8 @@ run_checks() {
   ruff check . || failed=1
   ruff format --check . || failed=1
   mypy || failed=1
-  pytest "$@" || failed=1
+  # a process a core, one thread each; a file's tests share what they make
+  OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder "$@" || failed=1
   return "$failed"
 }
 

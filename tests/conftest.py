@@ -4,12 +4,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-DESELECTED = pytest.StashKey[int]()
+# by marker: how many tests were left out
+DESELECTED = pytest.StashKey[dict[str, int]]()
 
 
 def k2_works() -> bool:
@@ -22,20 +24,36 @@ def k2_works() -> bool:
     return hasattr(k2, "ctc_loss")
 
 
+# what a marked test needs, and whether it is here
+NEEDS = {"k2": k2_works}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if k2_works():
-        return
-    need_k2 = [item for item in items if item.get_closest_marker("k2")]
-    config.stash[DESELECTED] = len(need_k2)
-    config.hook.pytest_deselected(items=need_k2)
-    items[:] = [item for item in items if not item.get_closest_marker("k2")]
+    # the longest file first: the other processes work through the rest meanwhile
+    items.sort(key=lambda item: "test_recipes.py" not in item.nodeid)
+    lacking = [marker for marker, works in NEEDS.items() if not works()]
+    left_out = {marker: [item for item in items if item.get_closest_marker(marker)] for marker in lacking}
+    config.stash[DESELECTED] = {marker: len(some) for marker, some in left_out.items()}
+    gone = {item for some in left_out.values() for item in some}
+    config.hook.pytest_deselected(items=list(gone))
+    items[:] = [item for item in items if item not in gone]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["deselected"] = session.config.stash.get(DESELECTED, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a process of several says when it ends; each of them has collected every test."""
+    node.config.stash[DESELECTED] = getattr(node, "workeroutput", {}).get("deselected", {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    deselected = config.stash.get(DESELECTED, None)
-    if deselected is not None:
+    for marker, count in config.stash.get(DESELECTED, {}).items():
         terminalreporter.write_line(
-            f"k2 cannot be imported here: {deselected} tests that need it were deselected"
+            f"{marker} does not work here: {count} tests that need it were deselected"
         )
 
 
