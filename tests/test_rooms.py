@@ -16,7 +16,7 @@ model.activation model.frontend model.masking model.encoder model.quantizer mode
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
-decoder.search decoder.timing decoder.lattice decoder.hypotheses
+decoder.search decoder.timing decoder.lattice decoder.hypotheses decoder.heard
 scorer.alignment scorer.rates scorer.icefall scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring

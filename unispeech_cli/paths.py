@@ -184,26 +184,34 @@ class ExpDir:
 
 @dataclass(frozen=True)
 class DecodeDir:
-    """What decode writes and score reads, in icefall's file names."""
+    """What decode writes and score reads, in icefall's file names; `setting` names one of its results."""
 
     root: Path
 
-    def recogs(self, test_set: str, method: str) -> Path:
-        return self.root / f"recogs-{test_set}-{method}.txt"
+    def recogs(self, test_set: str, setting: str) -> Path:
+        return self.root / f"recogs-{test_set}-{setting}.txt"
 
-    def errs(self, test_set: str, method: str) -> Path:
-        return self.root / f"errs-{test_set}-{method}.txt"
+    def errs(self, test_set: str, setting: str) -> Path:
+        return self.root / f"errs-{test_set}-{setting}.txt"
 
-    def summary(self, test_set: str, method: str) -> Path:
-        return self.root / f"wer-summary-{test_set}-{method}.txt"
+    def summary(self, test_set: str, setting: str) -> Path:
+        return self.root / f"wer-summary-{test_set}-{setting}.txt"
 
-    def hypotheses(self, test_set: str, method: str) -> Path:
+    def hypotheses(self, test_set: str, setting: str) -> Path:
         """Lhotse supervisions of hypotheses with their scores."""
-        return self.root / f"{test_set}_supervisions_{method}.jsonl.gz"
+        return self.root / f"{test_set}_supervisions_{setting}.jsonl.gz"
+
+    def ctm(self, test_set: str, setting: str) -> Path:
+        """Words with their times, or phones where there are no words."""
+        return self.root / f"{test_set}-{setting}.ctm"
+
+    def units_ctm(self, test_set: str, setting: str, units: str) -> Path:
+        """Phones, letters or pieces with their times, beside those of words."""
+        return self.root / f"{test_set}-{setting}.{units}.ctm"
 
     @property
     def decoded(self) -> Path:
-        """What was decoded: test sets, method, units, provenance; written last by decode."""
+        """What was decoded: test sets, method, settings, units, provenance; written last by decode."""
         return self.root / "decode.json"
 
     @property

@@ -16,7 +16,11 @@ from unispeech_cli.decoder.hypotheses import (
 from unispeech_cli.paths import DecodeDir
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "icefall"
-HEARD = Hypothesis("utt1", "rec1", 0.5, 1.25, 0, ("x", "ʎ", "*"), -3.5, ("x", "ʎ"), "es", "ana", "read")
+HEARD = Hypothesis(
+    "utt1", "rec1", 0.5, 1.25, 0, ("x", "ʎ", "*"), -3.5, ("x", "ʎ"), "es", "ana", "read",
+    words=("xʎ", "*"), ref_words=("xʎ",), ref_text="Xʎ!",
+    times=((0.0, 0.04), (0.1, 0.02), (0.3, 0.02)), word_times=((0.0, 0.12), (0.3, 0.02)),
+)  # fmt: skip
 UNLABELLED = Hypothesis("utt0", "rec0", 0.0, 2.0, 1, (), -0.25)
 
 
@@ -46,15 +50,15 @@ def test_text_follows_the_rule_of_the_units(units: str, tokens: list[str], text:
 
 def test_hypotheses_are_read_as_written_in_order_of_id(tmp_path: Path) -> None:
     path = tmp_path / "test_supervisions_greedy.jsonl.gz"
-    write_hypotheses(path, [HEARD, UNLABELLED], "phones")
+    write_hypotheses(path, [HEARD, UNLABELLED])
     assert read_hypotheses(path) == [UNLABELLED, HEARD]
 
 
 def test_the_manifest_is_lhotses(tmp_path: Path) -> None:
     path = tmp_path / "test_supervisions_greedy.jsonl.gz"
-    write_hypotheses(path, [HEARD], "phones")
+    write_hypotheses(path, [HEARD])
     (segment,) = SupervisionSet.from_file(path)
-    assert (segment.text, segment.speaker, segment.end) == ("x ʎ *", "ana", 1.75)
+    assert (segment.text, segment.speaker, segment.end) == ("xʎ *", "ana", 1.75)
 
 
 def test_another_kind_of_manifest_is_refused_by_name(tmp_path: Path) -> None:
@@ -73,13 +77,14 @@ def test_decoded_is_read_and_damage_named(tmp_path: Path) -> None:
     found = {
         "test_sets": ["t"],
         "method": "greedy",
+        "settings": ["greedy"],
         "units": "phones",
         "checkpoint": "exp",
         "tokens": "ab",
         "more": 1,
     }
     DecodeDir(tmp_path).decoded.write_text(json.dumps(found))
-    assert read_decoded(tmp_path) == Decoded(("t",), "greedy", "phones", "exp", "ab")
+    assert read_decoded(tmp_path) == Decoded(("t",), "greedy", ("greedy",), "phones", "exp", "ab")
     DecodeDir(tmp_path).decoded.write_text(json.dumps({**found, "units": "syllables"}))
     with pytest.raises(ValueError, match="units 'syllables', expected one of phones"):
         read_decoded(tmp_path)

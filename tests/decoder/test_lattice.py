@@ -15,12 +15,12 @@ def test_one_best_over_the_ctc_topology_is_the_greedy_path(peak: float) -> None:
     log_prob_BTV = (peak * torch.randn(6, 40, 12, generator=random)).log_softmax(-1)
     graph_paths = one_best(log_prob_BTV, lengths_B, ctc_topology(12))
     for found, expected in zip(graph_paths, greedy(log_prob_BTV, lengths_B), strict=True):
-        assert (found.ids, found.frames) == (expected.ids, expected.frames)
+        assert (found.ids, found.frames, found.last) == (expected.ids, expected.frames, expected.last)
         assert found.score == pytest.approx(expected.score, rel=1e-6)
 
 
 def test_utterance_without_frames_has_the_empty_path() -> None:
     log_prob_BTV = torch.tensor([[[0.1, 0.8, 0.1]], [[0.1, 0.8, 0.1]]]).log()
     empty, full = one_best(log_prob_BTV, torch.tensor([0, 1]), ctc_topology(3))
-    assert empty == BestPath((), (), 0.0)
-    assert (full.ids, full.frames) == ((1,), (0,))
+    assert empty == BestPath((), (), (), 0.0)
+    assert (full.ids, full.frames, full.last) == ((1,), (0,), (0,))

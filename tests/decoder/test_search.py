@@ -15,19 +15,19 @@ def said(*ids: int, tokens: int = 4) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("frames", "ids", "first"),
+    ("frames", "ids", "first", "last"),
     [
-        ([0, 1, 1, 0, 1, 2, 2, 2, 3, 0], (1, 1, 2, 3), (1, 4, 5, 8)),
-        ([2, 2, 2], (2,), (0,)),
-        ([0, 0, 0, 0], (), ()),
-        ([3], (3,), (0,)),
+        ([0, 1, 1, 0, 1, 2, 2, 2, 3, 0], (1, 1, 2, 3), (1, 4, 5, 8), (2, 4, 7, 8)),
+        ([2, 2, 2], (2,), (0,), (2,)),
+        ([0, 0, 0, 0], (), (), ()),
+        ([3], (3,), (0,), (0,)),
     ],
 )
 def test_repeats_collapse_and_blanks_drop(
-    frames: list[int], ids: tuple[int, ...], first: tuple[int, ...]
+    frames: list[int], ids: tuple[int, ...], first: tuple[int, ...], last: tuple[int, ...]
 ) -> None:
     (path,) = greedy(said(*frames)[None], torch.tensor([len(frames)]))
-    assert (path.ids, path.frames) == (ids, first)
+    assert (path.ids, path.frames, path.last) == (ids, first, last)
     assert path.score == pytest.approx(len(frames) * math.log(0.7))
 
 
@@ -39,7 +39,7 @@ def test_frames_past_the_length_are_not_heard() -> None:
 
 
 def test_no_frames_say_nothing() -> None:
-    assert greedy(said(1, 2)[None], torch.tensor([0])) == [BestPath((), (), 0.0)]
+    assert greedy(said(1, 2)[None], torch.tensor([0])) == [BestPath((), (), (), 0.0)]
 
 
 def test_every_path_through_the_frames_is_at_most_as_probable() -> None:

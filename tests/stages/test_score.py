@@ -24,8 +24,8 @@ def decode_dir(root: Path, units: Units, **sets: list[Hypothesis]) -> Path:
     for name, hypotheses in sets.items():
         path = DecodeDir(root).hypotheses(name, "greedy_search")
         root.mkdir(exist_ok=True)
-        write_hypotheses(path, hypotheses, units)
-    decoded = Decoded(tuple(sets), "greedy_search", units, "exp", "fingerprint")
+        write_hypotheses(path, hypotheses)
+    decoded = Decoded(tuple(sets), "greedy_search", ("greedy_search",), units, "exp", "fingerprint")
     record(DecodeDir(root).decoded, dataclasses.asdict(decoded))
     return root
 

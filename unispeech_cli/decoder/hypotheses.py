@@ -12,10 +12,20 @@ from unispeech_cli.lang.subwords import WORD_START
 from unispeech_cli.lang.units import WORD_BOUNDARY, Units
 from unispeech_cli.paths import DecodeDir
 
+# what a Lhotse supervision has no field for
+_CUSTOM = "tokens score ref domain words ref_words ref_text times word_times".split()
+
+Times = tuple[tuple[float, float], ...]
+
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What was heard in one cut (`start`, `duration` in seconds), and the reference if there is one."""
+    """What was heard in one cut (`start`, `duration` in seconds of its recording), and the reference if there is one.
+
+    `words` are None where there are no words (phones without a lexicon), `ref_words` those of the normalised
+    reference, `ref_text` the reference as the corpus has it. `times` are (start, duration) of each token in
+    seconds from the cut's start, `word_times` of each word.
+    """
 
     id: str
     recording_id: str
@@ -28,14 +38,23 @@ class Hypothesis:
     language: str | None = None
     speaker: str | None = None
     domain: str | None = None
+    words: tuple[str, ...] | None = None
+    ref_words: tuple[str, ...] | None = None
+    ref_text: str | None = None
+    times: Times = ()
+    word_times: Times = ()
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The part of decode.json that says what lies beside it; `tokens` is the table's fingerprint."""
+    """The part of decode.json that says what lies beside it; `tokens` is the table's fingerprint.
+
+    Each of `settings` names one result per test set: the method, or the scales of a language model.
+    """
 
     test_sets: tuple[str, ...]
     method: str
+    settings: tuple[str, ...]
     units: Units
     checkpoint: str
     tokens: str
@@ -61,10 +80,10 @@ def recogs(results: Iterable[tuple[str, Sequence[str] | None, Sequence[str]]]) -
     return "".join(lines)
 
 
-def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis], units: Units) -> None:
+def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis]) -> None:
     """Write a Lhotse supervision manifest, in order of id."""
     ordered = sorted(hypotheses, key=lambda hypothesis: hypothesis.id)
-    SupervisionSet.from_segments(_supervision(hypothesis, units) for hypothesis in ordered).to_file(path)
+    SupervisionSet.from_segments(_supervision(hypothesis) for hypothesis in ordered).to_file(path)
 
 
 def read_hypotheses(path: Path) -> list[Hypothesis]:
@@ -91,8 +110,9 @@ def read_decoded(root: Path) -> Decoded:
         )
     try:
         found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        sets = tuple(str(name) for name in found["test_sets"])
-        made = Decoded(sets, found["method"], found["units"], found["checkpoint"], found["tokens"])
+        sets, settings = (tuple(str(name) for name in found[key]) for key in ("test_sets", "settings"))
+        rest = (found[key] for key in ("units", "checkpoint", "tokens"))
+        made = Decoded(sets, found["method"], settings, *rest)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error!r}); remove {root} and decode again") from None
     if made.units not in get_args(Units):
@@ -100,37 +120,37 @@ def read_decoded(root: Path) -> Decoded:
     return made
 
 
-def _supervision(hypothesis: Hypothesis, units: Units) -> SupervisionSegment:
+def _supervision(hypothesis: Hypothesis) -> SupervisionSegment:
     return SupervisionSegment(
         id=hypothesis.id,
         recording_id=hypothesis.recording_id,
         start=hypothesis.start,
         duration=hypothesis.duration,
         channel=hypothesis.channel,
-        text=text_of(hypothesis.tokens, units),
+        text=" ".join(hypothesis.tokens if hypothesis.words is None else hypothesis.words),
         language=hypothesis.language,
         speaker=hypothesis.speaker,
-        custom={
-            "tokens": list(hypothesis.tokens),
-            "ref": None if hypothesis.ref is None else list(hypothesis.ref),
-            "score": hypothesis.score,
-            "domain": hypothesis.domain,
-        },
+        custom={name: _listed(getattr(hypothesis, name)) for name in _CUSTOM},
     )
 
 
 def _hypothesis(segment: SupervisionSegment) -> Hypothesis:
-    ref = segment.custom["ref"]
+    custom = {name: _frozen(segment.custom[name]) for name in _CUSTOM}
     return Hypothesis(
         id=segment.id,
         recording_id=segment.recording_id,
         start=segment.start,
         duration=segment.duration,
         channel=segment.channel,
-        tokens=tuple(segment.custom["tokens"]),
-        score=segment.custom["score"],
-        ref=None if ref is None else tuple(ref),
         language=segment.language,
         speaker=segment.speaker,
-        domain=segment.custom["domain"],
+        **custom,
     )
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

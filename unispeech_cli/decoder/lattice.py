@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unispeech_cli.decoder.search import BestPath
+from unispeech_cli.decoder.search import NOTHING, BestPath, collapsed
 from unispeech_cli.lang.graphs import Graph, import_k2
 
 
@@ -31,7 +31,7 @@ def one_best(
 
     `graph` lies on the device of `log_prob_BTV`. An utterance without frames has the empty path.
     """
-    found = [BestPath((), (), 0.0)] * len(frame_lengths_B)
+    found = [NOTHING] * len(frame_lengths_B)
     # k2 wants utterances of at least one frame, longest first
     order = [row for row in frame_lengths_B.argsort(descending=True).tolist() if frame_lengths_B[row] > 0]
     if order:
@@ -56,10 +56,9 @@ def _intersect(
 def _best_paths(lattice: Any) -> list[BestPath]:
     paths = import_k2().shortest_path(lattice, use_double_scores=True)
     ends = paths.arcs.shape().row_splits(2)[paths.arcs.shape().row_splits(1).long()].tolist()
-    emitted, scores = paths.aux_labels.cpu(), paths.scores.detach().double().cpu()
-    return [_path(emitted[start:end], scores[start:end].sum().item()) for start, end in pairwise(ends)]
-
-
-def _path(emitted_T: Tensor, score: float) -> BestPath:
-    frames = (emitted_T > 0).nonzero()[:, 0]
-    return BestPath(tuple(emitted_T[frames].tolist()), tuple(frames.tolist()), score)
+    said, scores = paths.labels.cpu(), paths.scores.detach().double().cpu()
+    # the last arc of a path is the final one, which no frame says
+    return [
+        BestPath(*collapsed(said[start : end - 1]), scores[start:end].sum().item())
+        for start, end in pairwise(ends)
+    ]

@@ -13,11 +13,19 @@ BLANK = 0
 
 @dataclass(frozen=True)
 class BestPath:
-    """The best path of one utterance: tokens, the frame that first emits each, and its log-probability."""
+    """The best path of one utterance: tokens, the first and last frame of each one's run, its log-probability.
+
+    `words` are the word ids of a search in a graph that has words.
+    """
 
     ids: tuple[int, ...]
     frames: tuple[int, ...]
+    last: tuple[int, ...]
     score: float
+    words: tuple[int, ...] = ()
+
+
+NOTHING = BestPath((), (), (), 0.0)
 
 
 def greedy(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[BestPath]:
@@ -27,10 +35,17 @@ def greedy(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[BestPath]:
     return [_collapse(id_T1[:length, 0], best_T1[:length, 0]) for best_T1, id_T1, length in rows]
 
 
+def collapsed(said_T: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """What every frame says -> tokens, and the first and last frame of each one's run."""
+    if not len(said_T):
+        return (), (), ()
+    says_T = said_T != BLANK
+    change_T = said_T[1:] != said_T[:-1]
+    edge = change_T.new_ones(1)
+    first = (says_T & torch.cat([edge, change_T])).nonzero()[:, 0]
+    last = (says_T & torch.cat([change_T, edge])).nonzero()[:, 0]
+    return tuple(said_T[first].tolist()), tuple(first.tolist()), tuple(last.tolist())
+
+
 def _collapse(id_T: Tensor, best_T: Tensor) -> BestPath:
-    first_T = id_T != BLANK
-    first_T[1:] &= id_T[1:] != id_T[:-1]
-    frames = first_T.nonzero()[:, 0]
-    return BestPath(
-        tuple(id_T[frames].tolist()), tuple(frames.tolist()), best_T.sum(dtype=torch.float64).item()
-    )
+    return BestPath(*collapsed(id_T), best_T.sum(dtype=torch.float64).item())

@@ -14,7 +14,8 @@ from torch import Tensor
 from unispeech_cli.atomic import atomic_dir
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches
-from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, recogs, text_of, write_hypotheses
+from unispeech_cli.decoder.heard import Vocabulary, hypothesis
+from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, recogs, write_hypotheses
 from unispeech_cli.decoder.lattice import Beams, one_best
 from unispeech_cli.decoder.search import BestPath, greedy
 from unispeech_cli.lang.graphs import ctc_topology
@@ -75,8 +76,10 @@ def decode(
     read = {name: _read(manifest) for name, manifest in test_sets.items()}
     kind, found = _units([cut for some in read.values() for cut in some], table), {}
     for name, some in read.items():
-        found[name] = yield from _recognize_set(engine, name, some, settings.seconds_per_batch)
-    made = Decoded(tuple(found), method, kind, str(place.root), table.fingerprint)
+        found[name] = yield from _recognize_set(
+            engine, Vocabulary(table, kind), name, some, settings.seconds_per_batch
+        )
+    made = Decoded(tuple(found), method, (method,), kind, str(place.root), table.fingerprint)
     with atomic_dir(out) as fresh:
         _write(DecodeDir(fresh), made, found, wanted)
 
@@ -155,14 +158,16 @@ def _units(cuts: Iterable[Cut], table: TokenTable) -> Units:
     return "letters" if WORD_BOUNDARY in table.symbols else "phones"
 
 
-def _recognize_set(engine: _Engine, name: str, cuts: Sequence[Cut], seconds_per_batch: float) -> Decoding:
+def _recognize_set(
+    engine: _Engine, vocabulary: Vocabulary, name: str, cuts: Sequence[Cut], seconds_per_batch: float
+) -> Decoding:
     yield from _strange_units(engine.table, name, cuts)
     started, by_id = time.monotonic(), {cut.id: cut for cut in cuts}
     found: list[Hypothesis] = []
     faults: list[str] = []
     for batch in inference_batches(cuts, seconds_per_batch, None, faults.append):
         paths = zip(batch.cut_ids, engine.recognize(batch), strict=True)
-        found += [_hypothesis(by_id[cut_id], path, engine.table) for cut_id, path in paths]
+        found += [hypothesis(by_id[cut_id], path, vocabulary) for cut_id, path in paths]
         yield Progress(f"decode {name}", len(found) + len(faults), len(cuts))
     yield from (Note(f"warning: {name}: {fault}") for fault in faults)
     if not found:
@@ -183,39 +188,21 @@ def _strange_units(table: TokenTable, name: str, cuts: Iterable[Cut]) -> Iterato
         )
 
 
-def _hypothesis(cut: Any, path: BestPath, table: TokenTable) -> Hypothesis:
-    supervision = cut.supervisions[0] if cut.supervisions else None
-    labels = units(supervision) if supervision else []
-    return Hypothesis(
-        id=cut.id,
-        recording_id=cut.recording_id,
-        start=cut.start,
-        duration=cut.duration,
-        channel=cut.channel if isinstance(cut.channel, int) else cut.channel[0],
-        tokens=tuple(table.decode(path.ids)),
-        score=round(path.score, 4),
-        ref=tuple(labels) or None,
-        language=supervision.language if supervision else None,
-        speaker=supervision.speaker if supervision else None,
-        domain=(supervision.custom or {}).get("domain") if supervision else None,
-    )
-
-
 def _write(
     place: DecodeDir, made: Decoded, found: Mapping[str, Sequence[Hypothesis]], inputs: Mapping[str, Any]
 ) -> None:
+    (setting,) = made.settings
     for name, hypotheses in found.items():
-        write_hypotheses(place.hypotheses(name, made.method), hypotheses, made.units)
-        place.recogs(name, made.method).write_text(recogs(_shown(h, made.units) for h in hypotheses), "utf-8")
+        write_hypotheses(place.hypotheses(name, setting), hypotheses)
+        place.recogs(name, setting).write_text(recogs(_shown(h) for h in hypotheses), "utf-8")
     record(place.decoded, {**inputs, **asdict(made)})
 
 
-def _shown(hypothesis: Hypothesis, kind: Units) -> tuple[str, Sequence[str] | None, Sequence[str]]:
-    """Id, reference and hypothesis: phones as they are, letters and pieces as words."""
-    ref, hyp = hypothesis.ref, hypothesis.tokens
-    if kind == "phones":
-        return hypothesis.id, ref, hyp
-    return hypothesis.id, None if ref is None else text_of(ref, kind).split(), text_of(hyp, kind).split()
+def _shown(found: Hypothesis) -> tuple[str, Sequence[str] | None, Sequence[str]]:
+    """Id, reference and hypothesis: words where there are words, else phones."""
+    if found.words is None:
+        return found.id, found.ref, found.tokens
+    return found.id, found.ref_words, found.words
 
 
 def _flat(settings: DecodeSettings) -> dict[str, float]:

@@ -77,7 +77,7 @@ def score(decode_dirs: Sequence[Path], *, by: Sequence[str] = ()) -> Records:
 def _score(root: Path, decoded: Decoded, test_set: str) -> Scored | None:
     """Align and write the reports; None where nothing has a reference."""
     directory = DecodeDir(root)
-    hypotheses = read_hypotheses(directory.hypotheses(test_set, decoded.method))
+    hypotheses = read_hypotheses(directory.hypotheses(test_set, decoded.settings[0]))
     hypotheses = [hypothesis for hypothesis in hypotheses if hypothesis.ref is not None]
     if not hypotheses:
         return None
@@ -86,9 +86,9 @@ def _score(root: Path, decoded: Decoded, test_set: str) -> Scored | None:
         aligned = {h.id: _align(h, decoded.units, measure) for h in hypotheses}
         rates[measure] = [Rate(count(aligned[h.id]), 1, h.duration) for h in hypotheses]
         if measure == MEASURES[decoded.units][0]:
-            write_text(directory.errs(test_set, decoded.method), error_report(aligned))
+            write_text(directory.errs(test_set, decoded.settings[0]), error_report(aligned))
             overall = summary({decoded.method: total(rates[measure])})
-            write_text(directory.summary(test_set, decoded.method), overall)
+            write_text(directory.summary(test_set, decoded.settings[0]), overall)
     return Scored(root, test_set, decoded, hypotheses, rates)
 
 
