@@ -82,11 +82,10 @@ def lineage(exp: ExpDir) -> list[tuple[str, ExpDir]]:
     """The trainings that led here, first one first, each with the name of its stage."""
     inputs = read_json(exp.inputs)
     stage = "pretrain" if "labeled" in inputs else "finetune"
-    if inputs["init"] is None:
-        return [(stage, exp)]
-    parent = Path(inputs["init"])
-    # a checkpoint directory lies in its experiment
-    return lineage(ExpDir(parent if ExpDir(parent).inputs.is_file() else parent.parent)) + [(stage, exp)]
+    # a checkpoint directory lies in its experiment, unless it came from elsewhere
+    parents = [ExpDir(Path(checkpoint).parent) for checkpoint in inputs["init"]]
+    before = [part for parent in parents if parent.inputs.is_file() for part in lineage(parent)]
+    return [*before, (stage, exp)]
 
 
 def labelled_minutes(exp: ExpDir) -> float:

@@ -52,7 +52,7 @@ def trained(
     exp = ExpDir(root)
     exp.root.mkdir()
     inputs = {name: {str(path): "hash" for path in paths} for name, paths in manifests.items()}
-    exp.inputs.write_text(json.dumps({**inputs, "init": None if init is None else str(init)}))
+    exp.inputs.write_text(json.dumps({**inputs, "init": {} if init is None else {str(init): "hash"}}))
     lines = [json.dumps({"update": update, "seconds": seconds}) + "\n" for update, seconds in timing]
     exp.timing.write_text("".join(lines))
     return root

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.paths import ExpDir
+from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
 
@@ -54,8 +54,11 @@ def test_other_tokens_are_named(exp: ExpDir, train: Path) -> None:
 
 
 def test_other_inputs_are_named(exp: ExpDir, train: Path) -> None:
-    with pytest.raises(ValueError, match="other inputs: init none, now exp/en"):
-        claim(exp, MINE, {"train": [train], "dev": []}, Path("exp/en"))
+    encoder = CheckpointDir(train.parent / "en")
+    encoder.root.mkdir()
+    encoder.checksums.write_text("{}")
+    with pytest.raises(ValueError, match=r"other inputs: init.*en none, now [0-9a-f]{12}…"):
+        claim(exp, MINE, {"train": [train], "dev": []}, encoder)
     with pytest.raises(ValueError, match=r"other inputs: dev.*train\.jsonl none, now "):
         claim(exp, MINE, {"train": [train], "dev": [train]}, None)
     train.write_text("other cuts")

@@ -76,17 +76,17 @@ def finetune(
     missing inputs.
     """
     settings = read_settings(preset, config, overrides, init)
-    tokens = read_tokens(LangDir(lang_dir).tokens)
+    tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
     source = open_source(inputs.train, True, settings.data, tokens)
     dev = open_held_out(inputs.dev, tokens, settings.data.seconds_per_batch)
     yield from (Note(line) for line in summary([source], settings.data))
     identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
     model = Recognizer(settings.model, len(tokens)).to(where)
-    if init is not None:
-        yield from (Note(line) for line in load_weights(model, find(init), None))
+    if start is not None:
+        yield from (Note(line) for line in load_weights(model, start, None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
-    claim(ExpDir(exp), identity, vars(inputs), init)
+    claim(ExpDir(exp), identity, vars(inputs), start)
     yield from train(_training(model, settings, identity, source, dev), ExpDir(exp))
 
 

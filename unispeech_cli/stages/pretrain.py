@@ -71,7 +71,7 @@ def pretrain(
     missing inputs.
     """
     settings = read_settings(preset, config, overrides)
-    tokens = read_tokens(LangDir(lang_dir).tokens)
+    tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
     yield from _unused(inputs, settings)
     sources = _sources(inputs, settings, tokens)
     by_ctc = settings.objective.alpha > 0 and any(source.labelled for source in sources)
@@ -80,9 +80,9 @@ def pretrain(
     identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
     model = UniSpeech(settings.model, len(tokens)).to(where)
-    if init is not None:
-        yield from (Note(line) for line in load_weights(model, find(init), tokens))
-    claim(ExpDir(exp), identity, vars(inputs), init)
+    if start is not None:
+        yield from (Note(line) for line in load_weights(model, start, tokens))
+    claim(ExpDir(exp), identity, vars(inputs), start)
     yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
 
 

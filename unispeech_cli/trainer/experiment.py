@@ -9,20 +9,24 @@ import yaml
 
 from unispeech_cli.atomic import write_text
 from unispeech_cli.lang.tokens import read as read_tokens
-from unispeech_cli.paths import ExpDir
+from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.provenance import hash_file
 from unispeech_cli.trainer.checkpoint import Identity
 
 
 def claim(
-    experiment: ExpDir, identity: Identity, inputs: Mapping[str, Sequence[Path]], init: Path | None
+    experiment: ExpDir,
+    identity: Identity,
+    inputs: Mapping[str, Sequence[Path]],
+    init: CheckpointDir | None,
 ) -> None:
     """Make the experiment directory, or see that it is this very experiment.
 
     Raises ValueError naming what differs: an experiment made otherwise is never trained on.
     """
     wanted = {name: {str(path): hash_file(path) for path in paths} for name, paths in inputs.items()}
-    made = json.dumps({**wanted, "init": None if init is None else str(init)}, indent=2)
+    wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
+    made = json.dumps(wanted, indent=2)
     if experiment.root.exists() and not experiment.root.is_dir():
         raise ValueError(f"{experiment.root} is a file; choose another directory")
     if not experiment.inputs.is_file():
