@@ -1,0 +1,1 @@
+"""n-gram language models for the recipes, where KenLM's lmplz is not at hand."""
