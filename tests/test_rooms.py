@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
 __init__ records atomic settings paths frames provenance
-mp3 audio corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
+mp3 audio stream corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory lang.graphs
 batches.batch batches.index batches.plan batches.source batches.loader
-model.activation model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer
+model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
@@ -33,7 +33,7 @@ DOORS = {
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
     "espeakng_loader": {"lang.phonemizer", "stages.doctor"},
     "sentencepiece": {"lang.subwords"},
-    "soxr": {"audio"},
+    "soxr": {"audio", "stream"},
     "kaldialign": {"scorer.alignment"},
 }
 

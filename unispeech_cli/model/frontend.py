@@ -15,6 +15,10 @@ from torch import Tensor, nn
 
 from unispeech_cli.frames import CONVOLUTIONS, RECEPTIVE_FIELD, convolved
 from unispeech_cli.model.activation import gelu
+from unispeech_cli.model.statistics import Statistics
+
+# mean and variance (C,) of a layer's outputs over time
+Moments = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -58,23 +62,34 @@ class Frontend(nn.Module):
             for index, (channels, (kernel, stride)) in enumerate(zip(inputs, CONVOLUTIONS, strict=True))
         )
 
-    def forward(self, wave_BS: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, wave_BS: Tensor, lengths_B: Tensor, whole: Statistics | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Samples (B, S) and their true lengths -> frames (B, T, C), zero past the end, and frame lengths.
 
-        Raises ValueError for an utterance below 400 samples.
+        With `whole` the waves are parts of a recording with these statistics, and their frames are the
+        recording's own. Raises ValueError for an utterance below 400 samples.
         """
         if int(lengths_B.min()) < RECEPTIVE_FIELD:
             raise ValueError(
                 f"an utterance of {int(lengths_B.min())} samples: one frame needs {RECEPTIVE_FIELD}"
             )
         if self.settings.normalize_wave:
-            wave_BS = normalize_wave(wave_BS, lengths_B)
+            wave_BS = whole.normalize(wave_BS) if whole else normalize_wave(wave_BS, lengths_B)
+        moments = self._moments(whole) if whole and self.settings.norm == "group" else None
         x_BTC = wave_BS[:, :, None]
         for layer in self.layers:
-            x_BTC, lengths_B = layer(x_BTC, lengths_B)
+            x_BTC, lengths_B = layer(x_BTC, lengths_B, moments)
+            # only the first layer has a norm over time
+            moments = None
         if self.settings.gradient_scale != 1.0 and x_BTC.requires_grad:
             x_BTC = _ScaleGradient.apply(x_BTC, self.settings.gradient_scale)
         return x_BTC * length_mask(lengths_B, x_BTC.shape[1])[:, :, None], lengths_B
+
+    def _moments(self, whole: Statistics) -> Moments:
+        first = self.layers[0]
+        mean_C, variance_C = whole.channels(first.weight[:, 0], self.settings.normalize_wave)
+        return (mean_C if first.bias is None else mean_C + first.bias), variance_C
 
 
 class Convolution(nn.Module):
@@ -97,36 +112,44 @@ class Convolution(nn.Module):
         elif first:
             self.norm = ChannelNorm(settings.channels)
 
-    def forward(self, x_BTC: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x_BTC: Tensor, lengths_B: Tensor, moments: Moments | None = None
+    ) -> tuple[Tensor, Tensor]:
         window_BTW = _Windows.apply(x_BTC, self.kernel, self.stride)
         y_BTC = F.linear(window_BTW, self.weight.transpose(1, 2).flatten(1), self.bias)
         lengths_B = convolved(lengths_B, self.kernel, self.stride)
         if self.norm is not None:
-            y_BTC = self.norm(y_BTC, lengths_B)
+            y_BTC = self.norm(y_BTC, lengths_B, moments)
         return gelu(y_BTC), lengths_B
 
 
 class LayerNorm(nn.Module):
-    """Layer norm over channels; the lengths are not needed."""
+    """Layer norm over channels; lengths and moments over time are not needed."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x_BTC: Tensor, lengths_B: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, lengths_B: Tensor, moments: Moments | None = None) -> Tensor:
         return F.layer_norm(x_BTC, self.weight.shape, self.weight, self.bias)
 
 
 class ChannelNorm(nn.Module):
-    """Group norm with a group per channel: each channel over the true length of its own utterance."""
+    """Group norm with a group per channel: each channel over the true length of its own utterance.
+
+    `moments` are those of a recording that the utterance is a part of, and take the place of its own.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x_BTC: Tensor, lengths_B: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, lengths_B: Tensor, moments: Moments | None = None) -> Tensor:
+        if moments is not None:
+            mean_C, variance_C = moments
+            return torch.addcmul(self.bias, x_BTC - mean_C, torch.rsqrt(variance_C + 1e-5) * self.weight)
         # means as matrix products: no copy with the padding blanked out
         inside_B1T = length_mask(lengths_B, x_BTC.shape[1])[:, None, :].to(x_BTC.dtype)
         weight_B1T = inside_B1T / lengths_B[:, None, None]

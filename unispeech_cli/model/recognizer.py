@@ -13,6 +13,7 @@ from unispeech_cli.model.encoder import EncoderSettings
 from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
+from unispeech_cli.model.statistics import Statistics
 from unispeech_cli.model.unispeech import Context, ContextSettings
 
 
@@ -52,9 +53,14 @@ class Recognizer(nn.Module):
         self.context = Context(settings.context)
         self.head = ctc_head(settings.encoder.dim, num_tokens)
 
-    def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> Recognition:
-        """Samples (B, S) at 16 kHz and true lengths (B,) -> logits (B, T, V) and frame lengths (B,)."""
-        feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
+    def forward(
+        self, wave_BS: Tensor, wave_lengths_B: Tensor, whole: Statistics | None = None
+    ) -> Recognition:
+        """Samples (B, S) at 16 kHz and true lengths (B,) -> logits (B, T, V) and frame lengths (B,).
+
+        With `whole` the waves are parts of a recording with these statistics.
+        """
+        feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B, whole)
         mask_BT, channel_mask_BD = self._masks(feature_BTC, frame_lengths_B)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT, channel_mask_BD)
         context_BTD = F.dropout(context_BTD, self.settings.final_dropout, self.training)

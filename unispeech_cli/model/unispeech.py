@@ -16,6 +16,7 @@ from unispeech_cli.model.frontend import Frontend, FrontendSettings, length_mask
 from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
 from unispeech_cli.model.quantizer import Codes, Quantizer, QuantizerSettings
+from unispeech_cli.model.statistics import Statistics
 
 # differences from the defaults, which are base
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -97,9 +98,11 @@ class Context(nn.Module):
         self.mask_embedding = nn.Parameter(torch.empty(settings.encoder.dim).uniform_())
         self.encoder = Encoder(settings.encoder)
 
-    def features(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        """z: the layer-normed frontend frames (B, T, C) and the frame lengths (B,)."""
-        x_BTC, frame_lengths_B = self.frontend(wave_BS, wave_lengths_B)
+    def features(
+        self, wave_BS: Tensor, wave_lengths_B: Tensor, whole: Statistics | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """z: the layer-normed frontend frames (B, T, C) and the frame lengths (B,); `whole` as in `Frontend`."""
+        x_BTC, frame_lengths_B = self.frontend(wave_BS, wave_lengths_B, whole)
         return self.norm(x_BTC), frame_lengths_B
 
     def contextualize(
