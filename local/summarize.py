@@ -68,8 +68,11 @@ def summarize(exp: ExpDir, decoded: DecodeDir) -> dict[str, Any]:
 
 
 def phone_error_rate(decoded: DecodeDir) -> float:
-    sets = read_json(decoded.score)["test_sets"]
-    totals = [measures["PER"]["total"] for measures in sets.values() if "PER" in measures]
+    scores = read_json(decoded.score)
+    results = [
+        result["measures"] for result in scores.get("results", []) if result["setting"] == scores["best"]
+    ]
+    totals = [measures["PER"]["total"] for measures in results if "PER" in measures]
     references = sum(total["reference"] for total in totals)
     if not references:
         raise ValueError(

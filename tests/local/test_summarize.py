@@ -60,8 +60,15 @@ def trained(
 
 def scored(root: Path, **sets: tuple[int, int]) -> Path:
     root.mkdir()
-    totals = {name: {"PER": {"total": {"errors": e, "reference": r}}} for name, (e, r) in sets.items()}
-    DecodeDir(root).score.write_text(json.dumps({"test_sets": totals}))
+    results = [
+        {
+            "test_set": name,
+            "setting": "greedy",
+            "measures": {"PER": {"total": {"errors": e, "reference": r}}},
+        }
+        for name, (e, r) in sets.items()
+    ]
+    DecodeDir(root).score.write_text(json.dumps({"results": results, "best": "greedy"}))
     return root
 
 

@@ -7,6 +7,8 @@ from typing import TypeVar
 import kaldialign
 
 Symbol = TypeVar("Symbol", bound=str | int)
+# (reference, hypothesis); None stands where one side has nothing
+Pairs = Sequence[tuple[str | None, str | None]]
 GAP = -1
 
 
@@ -37,12 +39,17 @@ class Counts:
         )
 
 
-def align(ref: Sequence[Symbol], hyp: Sequence[Symbol]) -> list[tuple[Symbol | None, Symbol | None]]:
-    """Pairs (reference, hypothesis) of a least-edits alignment; None stands where one side has nothing."""
+def align(
+    ref: Sequence[Symbol], hyp: Sequence[Symbol], *, sclite: bool = False
+) -> list[tuple[Symbol | None, Symbol | None]]:
+    """Pairs (reference, hypothesis) of a least-edits alignment; None stands where one side has nothing.
+
+    With `sclite` a substitution weighs 4, a deletion or insertion 3, as NIST's scorer has it; else all weigh 1.
+    """
     # kaldialign marks gaps by a symbol that must be in neither side; any string may be a token: numbers go in
     symbols = list(dict.fromkeys([*ref, *hyp]))
     number = {symbol: index for index, symbol in enumerate(symbols)}
-    pairs = kaldialign.align([number[s] for s in ref], [number[s] for s in hyp], GAP)
+    pairs = kaldialign.align([number[s] for s in ref], [number[s] for s in hyp], GAP, sclite)
     return [(None if r == GAP else symbols[r], None if h == GAP else symbols[h]) for r, h in pairs]
 
 

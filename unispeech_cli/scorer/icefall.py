@@ -1,13 +1,11 @@
 """icefall's reports, byte for byte: `errs-*.txt` and `wer-summary-*.txt`."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from unispeech_cli.scorer.alignment import Counts, count
+from unispeech_cli.scorer.alignment import Counts, Pairs, count
 from unispeech_cli.scorer.rates import Rate
-
-Pairs = Sequence[tuple[str | None, str | None]]
 
 
 def error_report(aligned: Mapping[str, Pairs]) -> str:
@@ -35,11 +33,11 @@ def error_report(aligned: Mapping[str, Pairs]) -> str:
 
 
 def summary(rates: Mapping[str, Rate]) -> str:
-    """The text of `wer-summary-*.txt`: a line per decoding method, best first."""
+    """The text of `wer-summary-*.txt`: a line per setting of decoding, best first."""
     ordered = sorted(rates.items(), key=lambda item: item[1].fraction)
     # icefall prints the number it has rounded, so 20.00 appears as 20.0
     return (
-        "\n".join(["settings\tWER", *(f"{method}\t{float(_percent(r.counts))}" for method, r in ordered)])
+        "\n".join(["settings\tWER", *(f"{setting}\t{float(_percent(r.counts))}" for setting, r in ordered)])
         + "\n"
     )
 

@@ -2,58 +2,47 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from unispeech_cli.atomic import write_text
-from unispeech_cli.decoder.hypotheses import (
-    Decoded,
-    Hypothesis,
-    read_decoded,
-    read_hypotheses,
-    text_of,
-)
-from unispeech_cli.lang.units import Units
+from unispeech_cli.decoder.hypotheses import Decoded, read_decoded, read_hypotheses
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.records import Note, Progress, Records, Table
-from unispeech_cli.scorer.alignment import align, count
-from unispeech_cli.scorer.icefall import Pairs, error_report, summary
-from unispeech_cli.scorer.rates import Rate, by_group, total
+from unispeech_cli.scorer.bootstrap import BootstrapSettings, Interval
+from unispeech_cli.scorer.icefall import error_report, summary
+from unispeech_cli.scorer.measures import aligned
+from unispeech_cli.scorer.rates import Rate
+from unispeech_cli.scorer.results import GROUPS, Result, best, kaldi_line, measured, plain_result
 
-# of each kind of units: the error rates that mean something, the one of the detailed reports first
-MEASURES: dict[Units, tuple[str, ...]] = {
-    "phones": ("PER",),
-    "letters": ("WER", "CER"),
-    "bpe": ("WER", "CER"),
-}
 MADE_OF = ("ins", "del", "sub", "ref", "utterances", "hours")
-GROUPS = ("language", "speaker", "domain")
+Row = tuple[str | int | float | None, ...]
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One test set of one decode directory: its labelled utterances and, by measure, the rate of each."""
+class ScoreSettings:
+    """How hypotheses are held against references."""
+
+    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What a decode directory came to."""
 
     root: Path
-    test_set: str
     decoded: Decoded
-    hypotheses: list[Hypothesis]
-    rates: dict[str, list[Rate]]
-
-    @property
-    def measure(self) -> str:
-        """The measure of the detailed reports."""
-        return MEASURES[self.decoded.units][0]
-
-    def groups(self, name: str, measure: str) -> dict[str, Rate]:
-        """The rate per language, speaker or domain."""
-        items = zip(self.hypotheses, self.rates[measure], strict=True)
-        return by_group(items, lambda hypothesis: getattr(hypothesis, name) or "unknown")
+    results: list[Result]
 
 
-def score(decode_dirs: Sequence[Path], *, by: Sequence[str] = ()) -> Records:
+def score(
+    decode_dirs: Sequence[Path],
+    *,
+    by: Sequence[str] = (),
+    sclite: bool = False,
+    settings: ScoreSettings | None = None,
+) -> Records:
     """Write errs, wer-summary and score.json into each DECODE_DIR; yield one table, and one for each of `by`.
 
     Raises ValueError for a group that is not known, and where no utterance has a reference.
@@ -61,125 +50,111 @@ def score(decode_dirs: Sequence[Path], *, by: Sequence[str] = ()) -> Records:
     unknown = sorted(set(by) - set(GROUPS))
     if unknown:
         raise ValueError(f"cannot score by {unknown[0]}; known: {', '.join(GROUPS)}")
-    scored: list[Scored] = []
+    settings = settings or ScoreSettings()
+    scored: list[_Scored] = []
     for done, (root, decoded) in enumerate([(root, read_decoded(root)) for root in decode_dirs], start=1):
-        results = [result for test_set in decoded.test_sets if (result := _score(root, decoded, test_set))]
-        _write_scores(root, decoded, results)
-        yield from _notes(root, decoded, results)
+        scored.append(_Scored(root, decoded, list(_results(root, decoded, sclite, settings))))
+        _write(scored[-1], sclite)
+        yield from _notes(scored[-1])
         yield Progress("score", done, len(decode_dirs))
-        scored += results
-    if not scored:
+    if not any(some.results for some in scored):
         raise ValueError(f"nothing to score in {', '.join(map(str, decode_dirs))}: no cut has a transcript")
     yield _overview(scored)
-    yield from (_grouped(scored, name) for name in by)
+    yield from (_grouped(scored, kind) for kind in by)
 
 
-def _score(root: Path, decoded: Decoded, test_set: str) -> Scored | None:
-    """Align and write the reports; None where nothing has a reference."""
-    directory = DecodeDir(root)
-    hypotheses = read_hypotheses(directory.hypotheses(test_set, decoded.settings[0]))
-    hypotheses = [hypothesis for hypothesis in hypotheses if hypothesis.ref is not None]
-    if not hypotheses:
+def _results(root: Path, decoded: Decoded, sclite: bool, settings: ScoreSettings) -> Iterator[Result]:
+    for test_set in decoded.test_sets:
+        for setting in decoded.settings:
+            if result := _result(DecodeDir(root), decoded, test_set, setting, sclite, settings):
+                yield result
+
+
+def _result(
+    place: DecodeDir, decoded: Decoded, test_set: str, setting: str, sclite: bool, settings: ScoreSettings
+) -> Result | None:
+    """Align, write the report of errors, and add up; None where nothing has a reference."""
+    utterances = aligned(read_hypotheses(place.hypotheses(test_set, setting)), decoded.units, sclite=sclite)
+    if not utterances:
         return None
-    rates = {}
-    for measure in MEASURES[decoded.units]:
-        aligned = {h.id: _align(h, decoded.units, measure) for h in hypotheses}
-        rates[measure] = [Rate(count(aligned[h.id]), 1, h.duration) for h in hypotheses]
-        if measure == MEASURES[decoded.units][0]:
-            write_text(directory.errs(test_set, decoded.settings[0]), error_report(aligned))
-            overall = summary({decoded.method: total(rates[measure])})
-            write_text(directory.summary(test_set, decoded.settings[0]), overall)
-    return Scored(root, test_set, decoded, hypotheses, rates)
+    measures = {measure: measured(some, settings.bootstrap) for measure, some in utterances.items()}
+    result = Result(test_set, setting, measures)
+    report = error_report({some.hypothesis.id: some.pairs for some in utterances[result.first]})
+    write_text(place.errs(test_set, setting), report)
+    return result
 
 
-def _align(hypothesis: Hypothesis, units: Units, measure: str) -> Pairs:
-    ref, hyp = (_sequence(tokens, units, measure) for tokens in (hypothesis.ref or (), hypothesis.tokens))
-    return align(ref, hyp)
-
-
-def _sequence(tokens: Sequence[str], units: Units, measure: str) -> Sequence[str]:
-    """What a measure counts: phones; words; characters, the spaces between words among them."""
-    if measure == "PER":
-        return tokens
-    text = text_of(tokens, units)
-    return text.split() if measure == "WER" else list(text)
-
-
-def _write_scores(root: Path, decoded: Decoded, results: Sequence[Scored]) -> None:
-    sets = {result.test_set: {m: _measured(result, m) for m in result.rates} for result in results}
+def _write(scored: _Scored, sclite: bool) -> None:
+    place, decoded = DecodeDir(scored.root), scored.decoded
+    for test_set in decoded.test_sets:
+        rates = {result.setting: result.rate for result in scored.results if result.test_set == test_set}
+        if rates:
+            write_text(place.summary(test_set, decoded.method), summary(rates))
     plain = {
         "method": decoded.method,
         "units": decoded.units,
         "checkpoint": decoded.checkpoint,
-        "test_sets": sets,
+        "alignment": "sclite" if sclite else "edits",
+        "results": [plain_result(result) for result in scored.results],
+        "best": best(scored.results),
     }
-    write_text(DecodeDir(root).score, json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
+    write_text(place.score, json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
 
 
-def _measured(result: Scored, measure: str) -> dict[str, Any]:
-    groups = {
-        name: {group: _plain(rate) for group, rate in result.groups(name, measure).items()} for name in GROUPS
-    }
-    return {"total": _plain(total(result.rates[measure])), "by": groups}
+def _notes(scored: _Scored) -> Iterator[Note]:
+    for result in scored.results:
+        setting = f" {result.setting}" if len(scored.decoded.settings) > 1 else ""
+        yield Note(f"{scored.root} {result.test_set}{setting}: {kaldi_line(result)}")
+    silent = set(scored.decoded.test_sets) - {result.test_set for result in scored.results}
+    yield from (
+        Note(f"{scored.root} {name}: no reference transcripts, not scored") for name in sorted(silent)
+    )
+    if len(scored.decoded.settings) > 1 and scored.results:
+        yield Note(f"{scored.root}: best is {best(scored.results)}")
 
 
-def _plain(rate: Rate) -> dict[str, float | int | None]:
-    return {
-        "fraction": rate.fraction if math.isfinite(rate.fraction) else None,
-        "errors": rate.counts.errors,
-        "insertions": rate.counts.insertions,
-        "deletions": rate.counts.deletions,
-        "substitutions": rate.counts.substitutions,
-        "reference": rate.counts.reference,
-        "utterances": rate.utterances,
-        "seconds": round(rate.seconds, 3),
-    }
-
-
-def _notes(root: Path, decoded: Decoded, results: Sequence[Scored]) -> Iterator[Note]:
-    yield from (Note(f"{root} {result.test_set}: {_kaldi_line(result)}") for result in results)
-    silent = set(decoded.test_sets) - {result.test_set for result in results}
-    yield from (Note(f"{root} {name}: no reference transcripts, not scored") for name in sorted(silent))
-
-
-def _kaldi_line(result: Scored) -> str:
-    rate = total(result.rates[result.measure])
-    made = f"{rate.counts.insertions} ins, {rate.counts.deletions} del, {rate.counts.substitutions} sub"
-    return f"%{result.measure} {rate.percent:.2f} [ {rate.counts.errors} / {rate.counts.reference}, {made} ]"
-
-
-def _overview(scored: Sequence[Scored]) -> Table:
-    measures = _measures(scored)
-    rows = []
-    for result in scored:
-        totals = {measure: total(rates) for measure, rates in result.rates.items()}
-        head = (str(result.root), result.test_set, result.decoded.method, result.decoded.units)
-        rows.append((*head, *_percents(totals, measures), *_made_of(totals[result.measure])))
+def _overview(scored: Sequence[_Scored]) -> Table:
+    measures, rows = _measures(scored), list[Row]()
+    for some in scored:
+        for result in some.results:
+            rates = {measure: made.total for measure, made in result.measures.items()}
+            head = (str(some.root), result.test_set, result.setting, some.decoded.units)
+            drawn = _interval(result.measures[result.first].interval)
+            rows.append((*head, *_percents(rates, measures), drawn, *_made_of(result.rate)))
     shown = [f"{measure} %" for measure in measures]
-    return Table("Error rates", ("decode dir", "test set", "method", "units", *shown, *MADE_OF), rows)
+    return Table(
+        "Error rates", ("decode dir", "test set", "setting", "units", *shown, "95 %", *MADE_OF), rows
+    )
 
 
-def _grouped(scored: Sequence[Scored], name: str) -> Table:
+def _grouped(scored: Sequence[_Scored], kind: str) -> Table:
     measures = _measures(scored)
-    rows = [row for result in scored for row in _group_rows(result, name, measures)]
+    rows = [
+        row for some in scored for result in some.results for row in _group_rows(some, result, kind, measures)
+    ]
     shown = [f"{measure} %" for measure in measures]
-    return Table(f"Error rates by {name}", ("decode dir", "test set", name, *shown, *MADE_OF), rows)
+    head = ("decode dir", "test set", "setting", kind)
+    return Table(f"Error rates by {kind}", (*head, *shown, *MADE_OF), rows)
 
 
-def _measures(scored: Sequence[Scored]) -> list[str]:
-    return [measure for measure in ("PER", "CER", "WER") if any(measure in result.rates for result in scored)]
+def _measures(scored: Sequence[_Scored]) -> list[str]:
+    found = {measure for some in scored for result in some.results for measure in result.measures}
+    return [measure for measure in ("PER", "CER", "WER") if measure in found]
 
 
-def _group_rows(
-    result: Scored, name: str, measures: Sequence[str]
-) -> Iterator[tuple[str | int | float | None, ...]]:
-    groups = {measure: result.groups(name, measure) for measure in result.rates}
-    for group, rate in groups[result.measure].items():
-        percents = _percents({measure: rates[group] for measure, rates in groups.items()}, measures)
-        yield (str(result.root), result.test_set, group, *percents, *_made_of(rate))
+def _group_rows(scored: _Scored, result: Result, kind: str, measures: Sequence[str]) -> Iterator[Row]:
+    groups = {measure: made.by[kind] for measure, made in result.measures.items()}
+    for group, rate in groups[result.first].items():
+        rates = {measure: rates[group] for measure, rates in groups.items() if group in rates}
+        head = (str(scored.root), result.test_set, result.setting, group)
+        yield (*head, *_percents(rates, measures), *_made_of(rate))
 
 
-def _percents(rates: dict[str, Rate], measures: Sequence[str]) -> list[float | None]:
+def _interval(drawn: Interval | None) -> str | None:
+    return None if drawn is None else f"{100 * drawn.low:.2f}-{100 * drawn.high:.2f}"
+
+
+def _percents(rates: Mapping[str, Rate], measures: Sequence[str]) -> list[float | None]:
     """A cell per measure: none where the units do not give it or an empty reference makes it infinite."""
     found = [rates[measure].percent if measure in rates else math.inf for measure in measures]
     return [percent if math.isfinite(percent) else None for percent in found]
