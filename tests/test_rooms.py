@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 ROOMS = """
 __init__ records atomic settings paths frames provenance
 mp3 audio stream corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
-lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory lang.graphs
+lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
+lang.pronouncer lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile lang.word_graph
 batches.batch batches.index batches.plan batches.source batches.loader
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer model.chunks
 objective.contrastive objective.ctc objective.unispeech
