@@ -93,6 +93,47 @@ class LangDir:
     def provenance(self) -> Path:
         return self.root / "provenance.json"
 
+    def graph(self, name: str) -> "GraphDir":
+        """Graphs made of this directory, or of it and a language model."""
+        return GraphDir(self.root / "graphs" / name)
+
+
+@dataclass(frozen=True)
+class GraphDir:
+    """Decoding graphs, and the words and pronunciations that are in them."""
+
+    root: Path
+
+    @property
+    def words(self) -> Path:
+        return self.root / "words.txt"
+
+    @property
+    def lexicon(self) -> Path:
+        return self.root / "lexicon.txt"
+
+    @property
+    def lexicon_disambig(self) -> Path:
+        return self.root / "lexicon_disambig.txt"
+
+    @property
+    def added(self) -> Path:
+        """Words of the language model that the lang directory's lexicon lacks, with their pronunciations."""
+        return self.root / "words_added.txt"
+
+    @property
+    def dropped(self) -> Path:
+        """Words of the language model that are not searched for, and why."""
+        return self.root / "words_dropped.tsv"
+
+    def fst(self, name: str) -> Path:
+        """A graph by its name: L, L_disambig, G, HL, HLG."""
+        return self.root / f"{name}.safetensors"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance.json"
+
 
 @dataclass(frozen=True)
 class CheckpointDir:

@@ -103,6 +103,11 @@ def normalize(text: str, language: str) -> str:
     return " ".join(_trim_words(text, rule))
 
 
+def lower(text: str, language: str) -> str:
+    """Text in the small letters of its language."""
+    return _lower(text, _RULES.get(base_language(language), _GENERIC))
+
+
 def words(normalized: str, language: str) -> list[str]:
     """The words of a normalised transcript; in a language written without spaces, its characters."""
     if _RULES.get(base_language(language), _GENERIC).spaced:

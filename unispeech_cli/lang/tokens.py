@@ -123,6 +123,11 @@ def owned(unit: str, language: str) -> str:
     return f"{base_language(language)}:{unit}"
 
 
+def owner(symbol: str) -> str:
+    """The language whose own inventory a symbol belongs to."""
+    return symbol.partition(":")[0]
+
+
 def build(units: Mapping[str, Iterable[str]], vocab: Vocabulary, specials: Sequence[str] = ()) -> TokenTable:
     """A table of the units of every language, sorted, behind blank and `specials`."""
     if vocab == "separate":
