@@ -17,7 +17,7 @@ model.activation model.statistics model.frontend model.masking model.encoder mod
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
-decoder.search decoder.timing decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard
+decoder.search decoder.timing decoder.formats decoder.segments decoder.forced decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard
 scorer.alignment scorer.rates scorer.bootstrap scorer.icefall scorer.measures scorer.results scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from unispeech_cli.model.chunks import Chunk, ChunkSettings, chunks, posteriors,
 from unispeech_cli.model.encoder import EncoderSettings
 from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.model.statistics import measure
 
 WAVE = np.random.default_rng(0).normal(0.01, 0.1, 80_123).astype(np.float32)
 
@@ -17,6 +20,10 @@ def recognizer(layers: int) -> Recognizer:
         layers=layers, dim=16, heads=2, ffn_dim=16, position_kernel=4, position_groups=2
     )
     return Recognizer(RecognizerSettings(FrontendSettings(channels=8), encoder), 5).eval()
+
+
+def in_chunks(model: Recognizer, blocks: Sequence[np.ndarray], settings: ChunkSettings) -> list[torch.Tensor]:
+    return list(posteriors(model, blocks, measure(blocks), settings))
 
 
 def whole(model: Recognizer) -> torch.Tensor:
@@ -46,23 +53,23 @@ def test_samples_of_chunks_out_of_blocks(block: int) -> None:
 def test_without_attention_chunks_are_exact() -> None:
     # with no layers a frame sees the convolution over positions, 4 wide, and its normalised samples: no more
     model = recognizer(layers=0)
-    found = torch.cat(list(posteriors(model, lambda: np.array_split(WAVE, 9), ChunkSettings(1.0, 0.1))))
+    found = torch.cat(in_chunks(model, np.array_split(WAVE, 9), ChunkSettings(1.0, 0.1)))
     torch.testing.assert_close(found, whole(model), rtol=1e-4, atol=1e-5)
 
 
 def test_attention_ends_with_the_chunk() -> None:
     model = recognizer(layers=2)
     expected = whole(model)
-    found = list(posteriors(model, lambda: [WAVE], ChunkSettings(1.0, 0.5)))
+    found = in_chunks(model, [WAVE], ChunkSettings(1.0, 0.5))
     assert [len(part) for part in found] == [50] * 5
     error = (torch.cat(found).exp() - expected.exp()).abs().max()
     assert 1e-6 < error < 0.2
-    (alone,) = posteriors(model, lambda: [WAVE], ChunkSettings(10.0, 0.5))
+    (alone,) = in_chunks(model, [WAVE], ChunkSettings(10.0, 0.5))
     torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_less_than_a_frame_gives_nothing() -> None:
-    assert list(posteriors(recognizer(0), lambda: [WAVE[:399]], ChunkSettings())) == []
+    assert in_chunks(recognizer(0), [WAVE[:399]], ChunkSettings()) == []
     assert chunks(1, ChunkSettings()) == [Chunk(0, 0, 1, 1)]
 
 
@@ -70,7 +77,7 @@ def test_a_model_that_diverged_is_told() -> None:
     model = recognizer(0)
     torch.nn.init.constant_(model.head.bias, float("nan"))
     with pytest.raises(ValueError, match="the model gives NaN"):
-        list(posteriors(model, lambda: [WAVE], ChunkSettings()))
+        in_chunks(model, [WAVE], ChunkSettings())
 
 
 @pytest.mark.parametrize(("seconds", "overlap"), [(0.5, 1.0), (10.0, -1.0)])

@@ -46,3 +46,11 @@ def test_frames_of_a_part_are_those_of_the_whole(norm: str, normalized: bool, bi
     part_BTC, lengths_B = frontend(wave_BS[:, 1_600:3_280], torch.tensor([1_680]), measure(parts(17)))
     assert lengths_B.tolist() == [5]
     torch.testing.assert_close(part_BTC, whole_BTC[:, 5:10], rtol=1e-4, atol=1e-5)
+
+
+def test_silence_is_what_the_last_bit_says() -> None:
+    dither = np.random.default_rng(0).integers(0, 2, 16_000) / 32_768
+    assert measure([np.full(16_000, 0.2, np.float32)]).is_silent
+    assert not measure([(20 * dither).astype(np.float32)]).is_silent
+    # half a bit up or down
+    assert measure([(dither / 2).astype(np.float32)]).is_silent

@@ -1,13 +1,14 @@
 """Frame posteriors of a recording of any length, in constant memory.
 
-The recording is read twice: once for its statistics, once in chunks. Chunks begin and end on frames, and each
-brings context on both sides that is thrown away again, so that every frame comes out exactly once. The frames
-that enter the context network are those of the whole recording; what a frame attends to ends with its chunk.
+The recording is read twice: once for its statistics (`statistics.measure`), once in chunks. Chunks begin and end
+on frames, and each brings context on both sides that is thrown away again, so that every frame comes out exactly
+once. The frames that enter the context network are those of the whole recording; what a frame attends to ends
+with its chunk.
 
 Legend: S samples, T frames, V tokens with blank at 0.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,9 @@ from torch import Tensor
 
 from unispeech_cli.frames import HOP, RECEPTIVE_FIELD, SAMPLE_RATE, num_frames
 from unispeech_cli.model.recognizer import Recognizer
-from unispeech_cli.model.statistics import Statistics, measure
+from unispeech_cli.model.statistics import Statistics
 
 Wave = NDArray[np.float32]
-Blocks = Callable[[], Iterable[Wave]]
-"""Reads a recording from its start: consecutive blocks (samples,) at 16 kHz, the same ones at each call."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +61,20 @@ def chunks(frames: int, settings: ChunkSettings) -> list[Chunk]:
 
 
 def posteriors(
-    recognizer: Recognizer, blocks: Blocks, settings: ChunkSettings, device: str = "cpu"
+    recognizer: Recognizer,
+    blocks: Iterable[Wave],
+    whole: Statistics,
+    settings: ChunkSettings,
+    device: str = "cpu",
 ) -> Iterator[Tensor]:
     """Log-probabilities (T, V) on the CPU, chunk after chunk; together those of every frame of the recording.
 
-    Nothing comes of less than one frame (400 samples). Raises ValueError where the model gives NaN.
+    `blocks` are consecutive samples (samples,) at 16 kHz, `whole` is what `statistics.measure` found in the same
+    ones. Nothing comes of less than one frame (400 samples). Raises ValueError where the model gives NaN.
     """
-    whole = measure(blocks())
     frames = num_frames(whole.num_samples) if whole.num_samples >= RECEPTIVE_FIELD else 0
     plan = chunks(frames, settings)
-    for chunk, wave_S in zip(plan, waves(blocks(), plan), strict=True):
+    for chunk, wave_S in zip(plan, waves(blocks, plan), strict=True):
         log_prob_TV = _log_probs(recognizer, torch.from_numpy(wave_S).to(device), whole)
         yield log_prob_TV[chunk.begin - chunk.first : chunk.end - chunk.first].cpu()
 

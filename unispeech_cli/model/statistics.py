@@ -17,6 +17,8 @@ from torch import Tensor
 from unispeech_cli.frames import CONVOLUTIONS
 
 KERNEL, STRIDE = CONVOLUTIONS[0]
+# what rounding to 16 bits alone puts into a wave
+SILENCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Statistics:
             mean_K, covariance_KK = (mean_K - self.mean) * self._scale, covariance_KK * self._scale**2
         variance_C = ((weight @ covariance_KK) * weight).sum(1).clip(min=0)
         return torch.from_numpy(weight @ mean_K).to(weight_CK), torch.from_numpy(variance_C).to(weight_CK)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing but a constant, or the noise of its last bit."""
+        return self.variance < SILENCE
 
     def normalize(self, wave_BS: Tensor) -> Tensor:
         """Parts of the recording, normalised as `frontend.normalize_wave` would the whole."""
