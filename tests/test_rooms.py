@@ -9,15 +9,18 @@ PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
 __init__ records atomic settings paths frames provenance
-mp3 audio stream corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready manifests
+mp3 audio stream corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
+manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
 lang.pronouncer lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile lang.word_graph
 batches.batch batches.index batches.plan batches.source batches.loader
-model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head model.unispeech model.recognizer model.chunks
+model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
+model.unispeech model.recognizer model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
-decoder.search decoder.timing decoder.formats decoder.segments decoder.forced decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard
+decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
+decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard
 scorer.alignment scorer.rates scorer.bootstrap scorer.icefall scorer.measures scorer.results scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
