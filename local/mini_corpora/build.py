@@ -15,6 +15,7 @@ from mini_corpora.counts import Row, count
 from mini_corpora.plan import Size, Style, Task, plan
 from mini_corpora.selection import SentenceSource
 from mini_corpora.speaking import Spoken
+from mini_corpora.text import TextFile, utterances, write_text
 
 STAMP = ".mini_corpora.json"
 LIBRARIES = ("espeakng-loader", "numpy", "soundfile", "soxr")
@@ -22,11 +23,12 @@ LIBRARIES = ("espeakng-loader", "numpy", "soundfile", "soxr")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a corpus is spoken and written."""
+    """How a corpus is spoken and written; `text` is what its release has for language models."""
 
     style: Style
     render: Callable[[Task, Path], list[Spoken]]
     finish: Callable[[Path, str, list[Spoken]], None]
+    text: TextFile | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Order:
     directory: Path
     size: Size
     seed: int
+    text_utterances: int = 0
 
     @property
     def options(self) -> dict[str, object]:
@@ -50,6 +53,7 @@ class Order:
             "dev_seconds": self.size.dev,
             "test_seconds": self.size.test,
             "seed": self.seed,
+            "text_utterances": self.text_utterances,
             "sentences": _digest(repr(self.source)),
             "code": _code_digest(),
             "libraries": {name: version(name) for name in LIBRARIES},
@@ -85,6 +89,7 @@ def build(order: Order, jobs: int) -> list[Row]:
     try:
         spoken = _speak(order.layout, tasks, partial, jobs)
         order.layout.finish(partial, language, spoken)
+        _write_text(order, name, partial)
         rows = count(order.corpus, language, spoken)
         stamp = {"options": order.options, "rows": [row.as_dict() for row in rows]}
         (partial / STAMP).write_text(json.dumps(stamp, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -92,6 +97,13 @@ def build(order: Order, jobs: int) -> list[Row]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return rows
+
+
+def _write_text(order: Order, name: str, directory: Path) -> None:
+    text, style = order.layout.text, order.layout.style
+    if text and order.text_utterances:
+        found = utterances(name, order.source, style, order.text_utterances)
+        write_text(directory / text.path, map(text.line, found))
 
 
 def _speak(layout: Layout, tasks: list[Task], directory: Path, jobs: int) -> list[Spoken]:

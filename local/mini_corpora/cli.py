@@ -16,8 +16,8 @@ from mini_corpora.selection import SentenceSource, read_lines
 LANGUAGE_FILES = Path(__file__).parent / "languages"
 LAYOUTS = {
     "commonvoice": Layout(commonvoice.STYLE, commonvoice.render, commonvoice.finish),
-    "librispeech": Layout(librispeech.STYLE, librispeech.render, librispeech.finish),
-    "tedlium3": Layout(tedlium3.STYLE, tedlium3.render, tedlium3.finish),
+    "librispeech": Layout(librispeech.STYLE, librispeech.render, librispeech.finish, librispeech.TEXT),
+    "tedlium3": Layout(tedlium3.STYLE, tedlium3.render, tedlium3.finish, tedlium3.TEXT),
 }
 MANY_LANGUAGES = "commonvoice"
 DEFAULT_HOURS = 0.25
@@ -48,6 +48,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default=[],
         metavar="LANG=FILE",
         help="take a language's sentences from a file, one a line, and not from our grammar",
+    )
+    parser.add_argument(
+        "--text",
+        type=int,
+        default=0,
+        metavar="N",
+        help="utterances of text for language models, beside LibriSpeech and TED-LIUM 3 (default 0)",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes; the bytes do not depend on it")
@@ -100,9 +107,9 @@ def _order(options: argparse.Namespace, files: dict[str, Path], corpus: str, lan
     if min(size.train, size.dev, size.test) <= 0:
         raise ValueError(f"{corpus} {language}: hours and minutes must be above 0")
     directory = options.out / corpus / (language if many else "")
-    return Order(
-        corpus, LAYOUTS[corpus], _source(language, files.get(language)), directory, size, options.seed
-    )
+    source = _source(language, files.get(language))
+    text = options.text if LAYOUTS[corpus].text else 0
+    return Order(corpus, LAYOUTS[corpus], source, directory, size, options.seed, text)
 
 
 def _source(language: str, file: Path | None) -> SentenceSource:

@@ -11,6 +11,7 @@ from mini_corpora import acoustics
 from mini_corpora.grammar import words
 from mini_corpora.plan import Style, Task
 from mini_corpora.speaking import Spoken, count_phones, random_numbers, start_voice, utterances
+from mini_corpora.text import TextFile
 
 RATE = 16000
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2", "test": "test-clean"}
@@ -76,6 +77,10 @@ class _Studio:
 
 def _transcript(text: str) -> str:
     return " ".join(words(text, "en")).upper().replace("’", "'")
+
+
+# https://www.openslr.org/11, which icefall puts into a folder lm/ beside the corpus
+TEXT = TextFile(Path("lm", "librispeech-lm-norm.txt.gz"), _transcript)
 
 
 def finish(directory: Path, _language: str, spoken: list[Spoken]) -> None:

@@ -13,10 +13,12 @@ from mini_corpora.grammar import words
 from mini_corpora.plan import Style, Task
 from mini_corpora.selection import SPLITS
 from mini_corpora.speaking import Spoken, count_phones, random_numbers, say, start_voice, utterances
+from mini_corpora.text import TextFile
 from mini_corpora.voices import GENDERS, variants_of
 
 RATE = 16000
-ROOT = Path("TEDLIUM_release-3", "legacy")
+RELEASE = Path("TEDLIUM_release-3")
+ROOT = RELEASE / "legacy"
 
 OPENERS = (
     *("so", "and", "well", "you know", "I mean", "um", "now", "okay", "but", "uh", "look", "I think"),
@@ -132,7 +134,7 @@ def _with_noises(
     engine: Engine, task: Task, number: int, text: str, wave: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, str]:
     """Return the segment and its transcript, at times with a mumble before and a cough behind."""
-    waves, tokens = [wave], [word.replace("'", " '") for word in words(text, "en")]
+    waves, tokens = [wave], _tokens(text)
     if rng.random() < MUMBLE_SHARE:
         waves.insert(0, say(engine, task, "Hm hm.", len(task.utterances) + number, RATE))
         tokens.insert(0, "<unk>")
@@ -140,6 +142,18 @@ def _with_noises(
         waves.append(_cough(rng))
         tokens.append("{NOISE}")
     return np.concatenate(waves), " ".join(tokens)
+
+
+def _tokens(text: str) -> list[str]:
+    """Return words as TED-LIUM writes them, clitics parted."""
+    return [word.replace("'", " '") for word in words(text, "en")]
+
+
+def _line(text: str) -> str:
+    return " ".join([*_tokens(text), "</s>"])
+
+
+TEXT = TextFile(RELEASE / "LM" / "mini.en.gz", _line)
 
 
 def _cough(rng: np.random.Generator) -> np.ndarray:

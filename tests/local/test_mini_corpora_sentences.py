@@ -1,9 +1,11 @@
 """What the mini corpora say: grammars, disjoint splits, the rule of four words, voices."""
 
+import gzip
 import random
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "local"))
 from mini_corpora.cli import LANGUAGE_FILES, orders, parse
 from mini_corpora.grammar import load_grammar, sentences, word_types
 from mini_corpora.plan import Task, plan
-from mini_corpora.selection import Chooser, SentenceSource, split_of
+from mini_corpora.selection import Chooser, SentenceSource, pieces, split_of
+from mini_corpora.text import utterances, write_text
 from mini_corpora.voices import GENDERS, VARIANTS, variants_of
 
 SPLITS = ("train", "dev", "test")
@@ -101,3 +104,26 @@ def test_a_template_with_an_unknown_list_is_named(tmp_path):
     path.write_text("language: xx\nvoice: en\nlists: {noun: [cat]}\ntemplates: ['the {nuon} sleeps']\n")
     with pytest.raises(ValueError, match="unknown list nuon"):
         load_grammar(path)
+
+
+def sentences_of(texts: Iterable[str]) -> set[tuple[str, ...]]:
+    return {pieces(sentence, "en") for text in texts for sentence in re.split(r"(?<=[.!?…]) ", text)}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_text_for_language_models_holds_no_sentence_of_dev_or_test(seed):
+    (order,) = orders(parse(["--out", "unused", "--corpora", "librispeech", "--text", "2000"]))
+    text = list(utterances("x/1", order.source, order.layout.style, order.text_utterances))
+    tasks = planned(f"--corpora librispeech --seed {seed}")
+    held_out = sentences_of(said for task in tasks for said in task.utterances if task.split != "train")
+    assert len(set(text)) == 2000
+    assert len(held_out) > 100 and not held_out & sentences_of(text)
+
+
+def test_text_is_the_same_bytes_at_any_time(tmp_path):
+    written = []
+    for name in ("a.gz", "b.gz"):
+        write_text(tmp_path / name, iter(["ONE", "TWO"]))
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    assert gzip.decompress(written[0]) == b"ONE\nTWO\n"
