@@ -11,7 +11,7 @@ import pytest
 
 from unispeech_cli import console
 from unispeech_cli.console import show
-from unispeech_cli.records import Note, Progress, Record, Table
+from unispeech_cli.records import Note, Progress, Record, Table, Text
 
 RATES = Table("rates", ("language", "PER %", "cuts"), [("es", 12.345, 20), ("ky", None, 1234)])
 
@@ -44,6 +44,14 @@ def test_notes_appear_before_the_stage_has_ended(capsys: pytest.CaptureFixture[s
     def stage() -> Iterator[Record]:
         yield Note("first")
         assert capsys.readouterr().err == "first\n"
+
+    show(stage())
+
+
+def test_text_is_a_result_that_goes_out_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def stage() -> Iterator[Record]:
+        yield Text("uno [b]dos[/b]\n")
+        assert capsys.readouterr() == ("uno [b]dos[/b]\n", "")
 
     show(stage())
 
@@ -88,13 +96,15 @@ def test_the_end_of_a_task_is_told_and_quick_tasks_say_nothing(
 
 def test_a_terminal_gets_a_bar() -> None:
     script = (
-        "from unispeech_cli.console import show; from unispeech_cli.records import Note, Progress\n"
-        "show(iter([Progress('prepare', 1, 4, 'ok'), Note('a note'), Progress('prepare', 4, 4, 'ok')]))"
+        "from unispeech_cli.console import show; from unispeech_cli.records import Note, Progress, Text\n"
+        "steps = [Progress('prepare', 1, 4, 'ok'), Note('a note'), Text('heard\\n')]\n"
+        "show(iter([*steps, Progress('prepare', 4, 4, 'ok')]))"
     )
     leader, follower = pty.openpty()
     done = subprocess.run([sys.executable, "-c", script], stderr=follower, stdout=subprocess.PIPE, check=True)
     os.close(follower)
     drawn = os.read(leader, 100_000).decode()
     os.close(leader)
-    assert done.stdout == b""
+    # a bar on the terminal does not take what goes into a file
+    assert done.stdout == b"heard\n"
     assert "a note" in drawn and "prepare" in drawn and "4/4" in drawn and "\x1b[" in drawn

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
 __init__ records atomic settings paths frames provenance
-mp3 audio stream corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
+mp3 audio stream recordings corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
 manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
 lang.pronouncer lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile lang.word_graph

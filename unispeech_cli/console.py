@@ -18,14 +18,14 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table as Drawn
 
-from unispeech_cli.records import Note, Progress, Records, Table
+from unispeech_cli.records import Note, Progress, Records, Table, Text
 
 # a pipe or log file gets one line per task and this many seconds
 PLAIN_INTERVAL = 15.0
 
 
 def show(records: Records, as_json: bool = False) -> None:
-    """Draw the records of a stage: bars and notes on stderr, tables on stdout (or as one JSON document)."""
+    """Draw the records of a stage: bars and notes on stderr, text and tables on stdout (or as one JSON document)."""
     stderr = Console(stderr=True, highlight=False, soft_wrap=True)
     tables = []
     with _progress(stderr) as draw:
@@ -34,6 +34,8 @@ def show(records: Records, as_json: bool = False) -> None:
                 stderr.print(record.text, markup=False)
             elif isinstance(record, Progress):
                 draw.send(record)
+            elif isinstance(record, Text):
+                print(record.text, end="", flush=True)
             else:
                 tables.append(record)
     _print_tables(tables, as_json)
@@ -77,7 +79,9 @@ def _progress(stderr: Console) -> "Iterator[_Drawer]":
             TimeRemainingColumn(),
             TextColumn("{task.fields[rate]} {task.fields[status]}"),
         ]
-        with Bars(*columns, *times, console=stderr, transient=False) as bars:
+        # rich would take what is printed for a file or pipe to itself, onto stderr
+        shared = sys.stdout.isatty()
+        with Bars(*columns, *times, console=stderr, redirect_stdout=shared) as bars:
             yield _Drawer(stderr, bars)
     else:
         yield _Drawer(stderr, None)

@@ -30,5 +30,12 @@ class Table:
     rows: list[tuple[str | int | float | None, ...]] = field(default_factory=list)
 
 
-Record = Note | Progress | Table
+@dataclass(frozen=True)
+class Text:
+    """A result as it is: whole lines, which go out at once."""
+
+    text: str
+
+
+Record = Note | Progress | Table | Text
 Records = Iterator[Record]

@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from unispeech_cli.decoder.search import greedy
-from unispeech_cli.decoder.segments import Segment, SegmentSettings, pause, segments
+from unispeech_cli.decoder.search import BestPath, greedy
+from unispeech_cli.decoder.segments import Segment, SegmentSettings, concatenated, pause, segments
 
 
 def cut(log_prob_TV: torch.Tensor, parts: int, seconds: float) -> list[Segment]:
     return list(segments(torch.tensor_split(log_prob_TV, parts), SegmentSettings(seconds)))
 
 
-def heard(log_prob_TV: torch.Tensor, offset: int = 0) -> list[tuple[int, int]]:
+def heard(log_prob_TV: torch.Tensor) -> BestPath:
     (path,) = greedy(log_prob_TV[None], torch.tensor([len(log_prob_TV)]))
-    return [(token, frame + offset) for token, frame in zip(path.ids, path.frames, strict=True)]
+    return path
 
 
 @pytest.mark.parametrize(("frames", "parts"), [(0, 1), (49, 1), (50, 2), (51, 1), (300, 7), (300, 1)])
@@ -25,9 +25,9 @@ def test_greedy_over_segments_is_greedy_over_the_whole(frames: int, parts: int, 
     assert all(1 <= len(segment.log_prob_TV) <= 50 for segment in found)
     joined = [segment.log_prob_TV for segment in found] or [log_prob_TV]
     assert torch.equal(torch.cat(joined), log_prob_TV)
-    assert [said for segment in found for said in heard(segment.log_prob_TV, segment.first)] == heard(
-        log_prob_TV
-    )
+    whole, path = heard(log_prob_TV), concatenated((one, heard(one.log_prob_TV)) for one in found)
+    assert (path.ids, path.frames, path.last) == (whole.ids, whole.frames, whole.last)
+    assert path.score == pytest.approx(whole.score)
 
 
 @pytest.mark.parametrize(
