@@ -9,10 +9,12 @@ PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
 __init__ records atomic settings paths frames provenance
-mp3 audio stream recordings corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
+mp3 audio stream recordings
+corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
 manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
-lang.pronouncer lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile lang.word_graph
+lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
+lang.validation lang.word_graph
 batches.batch batches.index batches.plan batches.source batches.loader
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.chunks
@@ -22,7 +24,7 @@ trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard
 scorer.alignment scorer.rates scorer.bootstrap scorer.icefall scorer.measures scorer.results scorer.validation
-stages.doctor stages.prepare stages.phonemize stages.pretrain stages.finetune stages.decode stages.score
+stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode stages.score
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 cli __main__
 """.split()

@@ -23,6 +23,7 @@ for command in (
     data.phonemize,
     training.pretrain,
     training.finetune,
+    recognition.graph,
     recognition.decode,
     scoring.score,
 ):

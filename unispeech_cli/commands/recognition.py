@@ -5,7 +5,25 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Config, Cuts, Device, OptionalPath, Overrides
+from unispeech_cli.commands.options import Config, Cuts, Device, Json, OptionalPath, Overrides
+
+
+def graph(
+    lang_dir: Annotated[Path, typer.Argument(help="Lang directory (tokens.txt, lexicon.txt ...).")],
+    lm: Annotated[OptionalPath, typer.Option(help="Language model, ARPA or ARPA.gz; HL without one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Lexicon and language model -> the graphs that decode searches.
+
+    Reads a lang directory and an ARPA file and checks them; writes LANG_DIR/graphs/NAME, where decode and
+    transcribe find it.
+
+    Example: unispeech graph data/librispeech/lang_letters --lm download/lm/3-gram.pruned.1e-7.arpa.gz
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.stages import graph as stage
+
+    show(stage.graph(lang_dir, lm=lm), as_json)
 
 
 def decode(

@@ -1,7 +1,6 @@
 """L, G -> the graph that is searched: HLG, or HL without a language model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
@@ -9,16 +8,8 @@ from unispeech_cli.lang.graphs import Graph, ctc_topology, import_k2
 from unispeech_cli.lang.lexicon_graph import Symbols
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A graph on the way, by its name."""
-
-    name: str
-    graph: Graph
-
-
-def compile_search(lexicon: Graph, grammar: Graph | None, symbols: Symbols) -> Iterator[Stage]:
-    """L_disambig and G -> LG, HLG; without G, L_disambig -> HL, in which any word may follow any other.
+def compile_search(lexicon: Graph, grammar: Graph | None, symbols: Symbols) -> Iterator[tuple[str, Graph]]:
+    """L_disambig and G -> LG, HLG, by name; without G, L_disambig -> HL: any word may follow any other.
 
     Labels of the last one are tokens frame by frame, its auxiliary labels lists of word ids; `scores` are G's
     alone, and `lm_scores` a copy of them. Raises ValueError where no sentence is left.
@@ -32,10 +23,10 @@ def compile_search(lexicon: Graph, grammar: Graph | None, symbols: Symbols) -> I
     lg = k2.arc_sort(k2.connect(k2.remove_epsilon(_without_disambiguation(lg, symbols))))
     if lg.arcs.num_elements() == 0:
         raise ValueError("the language model allows no sentence: has it no </s> after any of its words?")
-    yield Stage(f"{name}, determinised", lg)
+    yield f"{name} determinised", lg
     search = k2.connect(k2.compose(ctc_topology(len(symbols.tokens)), lg))
     search.lm_scores = search.scores.clone()
-    yield Stage(f"H{name}", search)
+    yield f"H{name}", search
 
 
 def _without_disambiguation(lg: Graph, symbols: Symbols) -> Graph:

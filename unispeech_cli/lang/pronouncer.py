@@ -32,10 +32,9 @@ class Pronouncer:
 
     @classmethod
     def of(cls, lang: LangDir, table: TokenTable) -> "Pronouncer":
-        """As provenance.json says; without one, letters and pieces are known by their looks."""
-        made = _made(lang)
+        """As provenance.json says; without one, only letters and pieces can be made."""
+        made, units = _made(lang), units_of(lang, table)
         options = made.get("options", {})
-        units = options.get("units") or _looks_like(lang, table)
         return cls(
             units,
             table,
@@ -88,7 +87,10 @@ def _made(lang: LangDir) -> dict[str, Any]:
         raise ValueError(f"{lang.provenance} is not JSON: make {lang.root} again") from None
 
 
-def _looks_like(lang: LangDir, table: TokenTable) -> Units:
+def units_of(lang: LangDir, table: TokenTable) -> Units:
+    """The units of a lang directory; of one made elsewhere, letters and pieces are known by their looks."""
+    if units := _made(lang).get("options", {}).get("units"):
+        return cast("Units", units)
     if lang.subwords.is_file():
         return "bpe"
     return "letters" if any(symbol.endswith(WORD_BOUNDARY) for symbol in table.symbols) else "phones"

@@ -3,14 +3,13 @@
 import hashlib
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unispeech_cli import provenance
 from unispeech_cli.atomic import atomic_dir, write_text
-from unispeech_cli.lang import graphs, lm_words, tokens
+from unispeech_cli.lang import graphs, lm_words, tokens, validation
 from unispeech_cli.lang.arpa import vocabulary
 from unispeech_cli.lang.compile import compile_search
 from unispeech_cli.lang.grammar import for_rescoring, read_grammar
@@ -18,13 +17,15 @@ from unispeech_cli.lang.graphs import Graph
 from unispeech_cli.lang.lexicon import read_lexicon, read_words, write_lexicon, write_words
 from unispeech_cli.lang.lexicon_graph import Symbols, disambiguated, lexicon_graph, write_disambiguated
 from unispeech_cli.lang.lm_words import Vocabulary
-from unispeech_cli.lang.pronouncer import Pronouncer
+from unispeech_cli.lang.pronouncer import Pronouncer, units_of
 from unispeech_cli.lang.units import WORD_BOUNDARY
 from unispeech_cli.paths import GraphDir, LangDir
 
 # grows whenever the same files would make other graphs
 VERSION = 1
-Sizes = dict[str, dict[str, int]]
+# written, and the graph that is searched
+KEPT = ("L", "L_disambig", "G")
+Sizes = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,13 @@ def grammar(lang_dir: Path, lm: Path, words: tuple[str, ...]) -> Graph:
     return for_rescoring(graphs.load(made.fst("G")), made.words)
 
 
+def faults(lang_dir: Path) -> list[str]:
+    """What is wrong with a lang directory, a line a fault."""
+    lang = LangDir(lang_dir)
+    spelled = units_of(lang, tokens.read(lang.tokens)) == "letters"
+    return validation.faults(lang, spelled=spelled)
+
+
 def search_name(lm: Path | None) -> str:
     """What the graph that is searched is called."""
     return "HLG" if lm else "HL"
@@ -87,7 +95,9 @@ def compiled(lang_dir: Path, lm: Path | None) -> GraphDir:
 
 
 def _compile(lang: LangDir, lm: Path | None, made: GraphDir) -> None:
-    started = time.monotonic()
+    if found := faults(lang.root):
+        more = f" (and {len(found) - 1} faults more: `unispeech graph` lists them)" if found[1:] else ""
+        raise ValueError(found[0] + more)
     table = tokens.read(lang.tokens)
     pronouncer = Pronouncer.of(lang, table)
     known = read_lexicon(lang.lexicon)
@@ -100,7 +110,7 @@ def _compile(lang: LangDir, lm: Path | None, made: GraphDir) -> None:
         boundary = WORD_BOUNDARY if pronouncer.units == "letters" else None
         sizes = _write_graphs(fresh, vocab, lm, Symbols(table, read_words(fresh.words), boundary))
         wanted = provenance.describe("graph", inputs, options, ["k2", "kaldilm"])
-        provenance.record(fresh.provenance, {**wanted, "graphs": sizes, **_cost(started)})
+        provenance.record(fresh.provenance, {**wanted, "graphs": sizes})
 
 
 def _write_words(made: GraphDir, vocab: Vocabulary) -> None:
@@ -112,28 +122,35 @@ def _write_words(made: GraphDir, vocab: Vocabulary) -> None:
 
 
 def _write_graphs(made: GraphDir, vocab: Vocabulary, lm: Path | None, symbols: Symbols) -> Sizes:
-    """Every graph of the directory, and arcs and states of each."""
-    plain = [(word, units) for word in sorted(vocab.lexicon) for units in vocab.lexicon[word]]
-    marked = disambiguated(vocab.lexicon)
-    found = {
-        "L": lexicon_graph(plain, symbols, backoff=False),
-        "L_disambig": lexicon_graph(marked, symbols, backoff=lm is not None),
-    }
-    if lm:
-        found["G"], _ = read_grammar(lm, made.words, vocab.written)
-    for name, graph in found.items():
-        graphs.save(graph, made.fst(name))
-    sizes = {name: graphs.size(graph) for name, graph in found.items()}
-    for stage in compile_search(found["L_disambig"], found.get("G"), symbols):
-        sizes[stage.name] = graphs.size(stage.graph)
-    graphs.save(stage.graph, made.fst(stage.name))
+    """Every graph of the directory; arcs, states, seconds, and the most memory so far of each."""
+    sizes: Sizes = {}
+    started = time.monotonic()
+    for name, graph in _graphs(made, vocab, lm, symbols):
+        sizes[name] = {**graphs.size(graph), **_cost(started)}
+        if name in (*KEPT, search_name(lm)):
+            graphs.save(graph, made.fst(name))
+        started = time.monotonic()
     return sizes
 
 
-def _cost(started: float) -> Mapping[str, Any]:
+def _graphs(
+    made: GraphDir, vocab: Vocabulary, lm: Path | None, symbols: Symbols
+) -> Iterator[tuple[str, Graph]]:
+    plain = [(word, units) for word in sorted(vocab.lexicon) for units in vocab.lexicon[word]]
+    yield "L", lexicon_graph(plain, symbols, backoff=False)
+    lexicon = lexicon_graph(disambiguated(vocab.lexicon), symbols, backoff=lm is not None)
+    yield "L_disambig", lexicon
+    grammar = None
+    if lm:
+        grammar, _ = read_grammar(lm, made.words, vocab.written)
+        yield "G", grammar
+    yield from compile_search(lexicon, grammar, symbols)
+
+
+def _cost(started: float) -> dict[str, float]:
     """Seconds, and the most memory of this process and of kaldilm's so far, in MiB."""
     used = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return {"seconds": round(time.monotonic() - started, 1), "peak_mib": round(max(used) / 1024)}
+    return {"seconds": round(time.monotonic() - started, 2), "peak_mib": round(max(used) / 1024)}
 
 
 def _name(lm: Path | None, files: list[Path], further: list[str]) -> str:
