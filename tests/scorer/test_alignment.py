@@ -3,7 +3,7 @@ import random
 import jiwer
 import pytest
 
-from unispeech_cli.scorer.alignment import Counts, align, count
+from unispeech_cli.scorer.alignment import EDITS, SCLITE, Counts, align, align_weighted, count
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,27 @@ def test_numbers_align_as_strings_do() -> None:
     assert align([5, 0, 7], [5, 7]) == [(5, 5), (0, None), (7, 7)]
 
 
-def test_totals_equal_jiwers_on_random_pairs() -> None:
+def test_totals_equal_jiwers_on_1000_random_pairs() -> None:
     draw = random.Random(3)
-    pairs = [[draw.choices("abcde", k=draw.randint(1, 12)) for _ in range(2)] for _ in range(200)]
-    for ref, hyp in pairs:
-        ours, theirs = count(align(ref, hyp)), jiwer.process_words(" ".join(ref), " ".join(hyp))
-        assert ours.errors == theirs.substitutions + theirs.deletions + theirs.insertions
-        assert ours.reference == len(ref)
-        assert ours.correct + ours.substitutions + ours.insertions == len(hyp)
+    pairs = [[draw.choices("abcde", k=draw.randint(1, 12)) for _ in range(2)] for _ in range(1000)]
+    ours = sum((count(align(ref, hyp)) for ref, hyp in pairs), Counts())
+    theirs = jiwer.process_words(*([" ".join(side) for side in sides] for sides in zip(*pairs, strict=True)))
+    assert ours.errors == theirs.substitutions + theirs.deletions + theirs.insertions
+    assert ours.reference == theirs.hits + theirs.substitutions + theirs.deletions
+    assert ours.errors / ours.reference == theirs.wer
+
+
+def test_words_that_may_be_missing_cost_nothing() -> None:
+    assert align_weighted("uh a b".split(), ["a", "b"], EDITS, [True, False, False]) == [
+        (0, None),
+        (1, 0),
+        (2, 1),
+    ]
+    # said, it is right
+    assert align_weighted(["uh"], ["uh"], EDITS, [True]) == [(0, 0)]
+
+
+def test_sides_may_be_empty() -> None:
+    assert align_weighted([], ["a"], SCLITE) == [(None, 0)]
+    assert align_weighted(["a"], [], SCLITE) == [(0, None)]
+    assert align_weighted([], [], SCLITE) == []

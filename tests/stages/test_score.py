@@ -10,7 +10,8 @@ from unispeech_cli.lang.units import Units
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.provenance import record
 from unispeech_cli.records import Note, Table
-from unispeech_cli.stages.score import score
+from unispeech_cli.scorer.normalization import NOT_SCORED, TextSettings
+from unispeech_cli.stages.score import ScoreSettings, score
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "icefall"
 
@@ -142,7 +143,7 @@ def test_a_sweep_is_summarised_best_first_and_its_best_named(tmp_path: Path) -> 
     notes = [record.text for record in score([root]) if isinstance(record, Note)]
     summary = DecodeDir(root).summary("test", "lattice-rescoring").read_text()
     assert summary == "settings\tWER\nlm_scale_0.4\t0.0\nlm_scale_0.2\t25.0\nlm_scale_0.6\t100.0\n"
-    assert notes[-1] == f"{root}: best is lm_scale_0.4"
+    assert notes[-2] == f"{root}: best is lm_scale_0.4"
     assert json.loads(DecodeDir(root).score.read_text())["best"] == "lm_scale_0.4"
     for setting in ("lm_scale_0.2", "lm_scale_0.4", "lm_scale_0.6"):
         assert DecodeDir(root).errs("test", setting).is_file()
@@ -183,6 +184,30 @@ def test_utterances_without_reference_are_left_out(tmp_path: Path) -> None:
     ]
     ((row,),) = [r.rows for r in records if isinstance(r, Table)]
     assert row[1] == "a"
+
+
+def test_how_words_were_written_is_noted_and_kept(tmp_path: Path) -> None:
+    glm = tmp_path / "en.glm"
+    glm.write_text("[GONNA] => [GOING TO] / [ ] __ [ ]\n")
+    said = words("a", "i am going to", "i'm gonna", ref_text="I am (uh) going to", language="en")
+    root = decode_dir(tmp_path / "d", "letters", test=[said, words("b", "x", "y", ref_text=NOT_SCORED)])
+    settings = ScoreSettings(text=TextSettings(reference="text"))
+    records = list(score([root], glm=glm, sclite=True, settings=settings))
+    notes = [record.text for record in records if isinstance(record, Note)]
+    assert notes[1] == f"{root} test: 1 utterances are marked {NOT_SCORED} and left out"
+    assert notes[-1].endswith(
+        f"reference text, case keep, hyphens keep, apostrophes keep, punctuation keep, "
+        f"optional none, glm {glm}"
+    )
+    found = json.loads(DecodeDir(root).score.read_text(encoding="utf-8"))
+    assert (found["alignment"], found["text"]["reference"], found["left_out"]) == (
+        "sclite",
+        "text",
+        {"test": 1},
+    )
+    assert found["glm"]["file"] == str(glm) and len(found["glm"]["sha256"]) == 64
+    total = found["results"][0]["measures"]["WER"]["total"]
+    assert (total["errors"], total["reference"]) == (2, 5)
 
 
 def test_nothing_to_score_is_an_error(tmp_path: Path) -> None:

@@ -5,21 +5,35 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Json
+from unispeech_cli.commands.options import Config, Json, OptionalPath, Overrides
+
+Sclite = Annotated[
+    bool, typer.Option("--sclite", help="Align as NIST's sclite does: 4 a substitution, 3 the rest.")
+]
+Glm = Annotated[OptionalPath, typer.Option(help="NIST global map: words brought to one form on both sides.")]
 
 
 def score(
     decode_dirs: Annotated[list[Path], typer.Argument(help="What decode wrote.")],
-    by: Annotated[str, typer.Option(help="More tables: language,speaker,domain, or some of them.")] = "",
+    by: Annotated[
+        str, typer.Option(help="More tables: language,speaker,domain,length, or some of them.")
+    ] = "",
+    sclite: Sclite = False,
+    glm: Glm = None,
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Hypotheses -> PER, CER, WER.
 
     Reads DECODE_DIRs; writes icefall's errs and wer-summary files and score.json into them, prints a table.
 
-    Example: unispeech score exp/ky/decode_test --by language,speaker
+    Example: unispeech score exp/ky/decode_test --by language,speaker --set text.case=lower
     """
     from unispeech_cli.console import show
+    from unispeech_cli.settings import load
     from unispeech_cli.stages import score as stage
 
-    show(stage.score(decode_dirs, by=[name for name in by.split(",") if name]), as_json)
+    settings = load(stage.ScoreSettings, config, overrides)
+    groups = [name for name in by.split(",") if name]
+    show(stage.score(decode_dirs, by=groups, sclite=sclite, glm=glm, settings=settings), as_json)

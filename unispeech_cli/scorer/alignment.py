@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import kaldialign
+import numpy as np
+
+from unispeech_cli.scorer.edits import Positions, cheapest
 
 Symbol = TypeVar("Symbol", bound=str | int)
 # (reference, hypothesis); None stands where one side has nothing
@@ -39,18 +42,43 @@ class Counts:
         )
 
 
-def align(
-    ref: Sequence[Symbol], hyp: Sequence[Symbol], *, sclite: bool = False
-) -> list[tuple[Symbol | None, Symbol | None]]:
-    """Pairs (reference, hypothesis) of a least-edits alignment; None stands where one side has nothing.
+@dataclass(frozen=True)
+class Weights:
+    """What edits cost where an alignment is looked for; `optional` is a deletion of a word that may be missing."""
 
-    With `sclite` a substitution weighs 4, a deletion or insertion 3, as NIST's scorer has it; else all weigh 1.
-    """
+    substitution: float
+    insertion: float
+    deletion: float
+    optional: float
+
+
+EDITS = Weights(1, 1, 1, 0)
+SCLITE = Weights(4, 3, 3, 2)
+
+
+def align(ref: Sequence[Symbol], hyp: Sequence[Symbol]) -> list[tuple[Symbol | None, Symbol | None]]:
+    """Pairs (reference, hypothesis) of a least-edits alignment; None stands where one side has nothing."""
     # kaldialign marks gaps by a symbol that must be in neither side; any string may be a token: numbers go in
     symbols = list(dict.fromkeys([*ref, *hyp]))
     number = {symbol: index for index, symbol in enumerate(symbols)}
-    pairs = kaldialign.align([number[s] for s in ref], [number[s] for s in hyp], GAP, sclite)
+    pairs = kaldialign.align([number[s] for s in ref], [number[s] for s in hyp], GAP)
     return [(None if r == GAP else symbols[r], None if h == GAP else symbols[h]) for r, h in pairs]
+
+
+def align_weighted(
+    ref: Sequence[Symbol], hyp: Sequence[Symbol], weights: Weights, optional: Sequence[bool] = ()
+) -> Positions:
+    """Pairs of positions of the alignment that costs least; `optional` says which reference tokens may be missing.
+
+    With SCLITE's weights the alignment has the errors of NIST's `sclite` (`sclite -D`), ties included.
+    """
+    number = {symbol: index for index, symbol in enumerate(dict.fromkeys([*ref, *hyp]))}
+    ref_R1 = np.array([number[symbol] for symbol in ref], np.int64)[:, None]
+    hyp_H = np.array([number[symbol] for symbol in hyp], np.int64)
+    substitution_RH = weights.substitution * (ref_R1 != hyp_H)
+    marked = optional or [False] * len(ref)
+    deletion_R = [weights.optional if may_miss else weights.deletion for may_miss in marked]
+    return cheapest(substitution_RH, deletion_R, weights.insertion)[0]
 
 
 def count(pairs: Sequence[tuple[Symbol | None, Symbol | None]]) -> Counts:

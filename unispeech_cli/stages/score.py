@@ -3,16 +3,20 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from unispeech_cli.atomic import write_text
 from unispeech_cli.decoder.hypotheses import Decoded, read_decoded, read_hypotheses
 from unispeech_cli.paths import DecodeDir
+from unispeech_cli.provenance import hash_file
 from unispeech_cli.records import Note, Progress, Records, Table
 from unispeech_cli.scorer.bootstrap import BootstrapSettings, Interval
+from unispeech_cli.scorer.glm import read_glm
 from unispeech_cli.scorer.icefall import error_report, summary
-from unispeech_cli.scorer.measures import aligned
+from unispeech_cli.scorer.measures import Manner, aligned
+from unispeech_cli.scorer.normalization import NOT_SCORED, TextSettings, described, is_scored
 from unispeech_cli.scorer.rates import Rate
 from unispeech_cli.scorer.results import GROUPS, Result, best, kaldi_line, measured, plain_result
 
@@ -22,18 +26,39 @@ Row = tuple[str | int | float | None, ...]
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How hypotheses are held against references."""
+    """How words are written before they are counted, and how intervals are made."""
 
+    text: TextSettings = field(default_factory=TextSettings)
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """What a decode directory came to."""
+    """What a decode directory came to; `left_out`: by test set, utterances that are not to be scored."""
 
     root: Path
     decoded: Decoded
     results: list[Result]
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """The options of one run."""
+
+    settings: ScoreSettings
+    manner: Manner
+    glm: Path | None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Their form in score.json."""
+        return {
+            "alignment": "sclite" if self.manner.sclite else "edits",
+            "text": asdict(self.settings.text),
+            "glm": None if self.glm is None else {"file": str(self.glm), "sha256": hash_file(self.glm)},
+            "bootstrap": asdict(self.settings.bootstrap),
+        }
 
 
 def score(
@@ -41,70 +66,75 @@ def score(
     *,
     by: Sequence[str] = (),
     sclite: bool = False,
+    glm: Path | None = None,
     settings: ScoreSettings | None = None,
 ) -> Records:
     """Write errs, wer-summary and score.json into each DECODE_DIR; yield one table, and one for each of `by`.
 
-    Raises ValueError for a group that is not known, and where no utterance has a reference.
+    `glm` is a global map of NIST's for both sides. Raises ValueError for a group that is not known, and where no
+    utterance has a reference.
     """
     unknown = sorted(set(by) - set(GROUPS))
     if unknown:
         raise ValueError(f"cannot score by {unknown[0]}; known: {', '.join(GROUPS)}")
     settings = settings or ScoreSettings()
-    scored: list[_Scored] = []
+    manner = Manner(settings.text, None if glm is None else read_glm(glm), sclite)
+    scorer, scored = _Scorer(settings, manner, glm), list[_Scored]()
     for done, (root, decoded) in enumerate([(root, read_decoded(root)) for root in decode_dirs], start=1):
-        scored.append(_Scored(root, decoded, list(_results(root, decoded, sclite, settings))))
-        _write(scored[-1], sclite)
+        scored.append(_score(root, decoded, scorer))
         yield from _notes(scored[-1])
         yield Progress("score", done, len(decode_dirs))
     if not any(some.results for some in scored):
         raise ValueError(f"nothing to score in {', '.join(map(str, decode_dirs))}: no cut has a transcript")
+    if any("WER" in result.measures for some in scored for result in some.results):
+        yield Note(f"words as scored: {described(settings.text, None if glm is None else str(glm))}")
     yield _overview(scored)
     yield from (_grouped(scored, kind) for kind in by)
 
 
-def _results(root: Path, decoded: Decoded, sclite: bool, settings: ScoreSettings) -> Iterator[Result]:
+def _score(root: Path, decoded: Decoded, scorer: _Scorer) -> _Scored:
+    """Align every result of a decode directory and write the reports."""
+    place, scored = DecodeDir(root), _Scored(root, decoded, [], {})
     for test_set in decoded.test_sets:
+        rates = {}
         for setting in decoded.settings:
-            if result := _result(DecodeDir(root), decoded, test_set, setting, sclite, settings):
-                yield result
-
-
-def _result(
-    place: DecodeDir, decoded: Decoded, test_set: str, setting: str, sclite: bool, settings: ScoreSettings
-) -> Result | None:
-    """Align, write the report of errors, and add up; None where nothing has a reference."""
-    utterances = aligned(read_hypotheses(place.hypotheses(test_set, setting)), decoded.units, sclite=sclite)
-    if not utterances:
-        return None
-    measures = {measure: measured(some, settings.bootstrap) for measure, some in utterances.items()}
-    result = Result(test_set, setting, measures)
-    report = error_report({some.hypothesis.id: some.pairs for some in utterances[result.first]})
-    write_text(place.errs(test_set, setting), report)
-    return result
-
-
-def _write(scored: _Scored, sclite: bool) -> None:
-    place, decoded = DecodeDir(scored.root), scored.decoded
-    for test_set in decoded.test_sets:
-        rates = {result.setting: result.rate for result in scored.results if result.test_set == test_set}
+            hypotheses = read_hypotheses(place.hypotheses(test_set, setting))
+            scored.left_out[test_set] = sum(not is_scored(hypothesis) for hypothesis in hypotheses)
+            utterances = aligned(hypotheses, decoded.units, scorer.manner)
+            if utterances:
+                measures = {
+                    name: measured(some, scorer.settings.bootstrap) for name, some in utterances.items()
+                }
+                result = Result(test_set, setting, measures)
+                scored.results.append(result)
+                rates[setting] = result.rate
+                pairs = {some.hypothesis.id: some.pairs for some in utterances[result.first]}
+                write_text(place.errs(test_set, setting), error_report(pairs))
         if rates:
             write_text(place.summary(test_set, decoded.method), summary(rates))
-    plain = {
-        "method": decoded.method,
-        "units": decoded.units,
-        "checkpoint": decoded.checkpoint,
-        "alignment": "sclite" if sclite else "edits",
+    write_text(place.score, json.dumps(_plain(scored, scorer), ensure_ascii=False, indent=2) + "\n")
+    return scored
+
+
+def _plain(scored: _Scored, scorer: _Scorer) -> dict[str, Any]:
+    return {
+        "method": scored.decoded.method,
+        "units": scored.decoded.units,
+        "checkpoint": scored.decoded.checkpoint,
+        **scorer.plain,
+        "left_out": scored.left_out,
         "results": [plain_result(result) for result in scored.results],
         "best": best(scored.results),
     }
-    write_text(place.score, json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
 
 
 def _notes(scored: _Scored) -> Iterator[Note]:
     for result in scored.results:
         setting = f" {result.setting}" if len(scored.decoded.settings) > 1 else ""
         yield Note(f"{scored.root} {result.test_set}{setting}: {kaldi_line(result)}")
+    for name, left_out in scored.left_out.items():
+        if left_out:
+            yield Note(f"{scored.root} {name}: {left_out} utterances are marked {NOT_SCORED} and left out")
     silent = set(scored.decoded.test_sets) - {result.test_set for result in scored.results}
     yield from (
         Note(f"{scored.root} {name}: no reference transcripts, not scored") for name in sorted(silent)
