@@ -25,8 +25,8 @@ decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.icefall scorer.glm scorer.normalization scorer.measures
 scorer.results scorer.validation
-stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode stages.transcribe
-stages.score
+stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
+stages.transcribe stages.score
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 cli __main__
 """.split()

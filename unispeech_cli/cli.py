@@ -25,6 +25,7 @@ for command in (
     training.finetune,
     recognition.graph,
     recognition.decode,
+    recognition.transcribe,
     scoring.score,
 ):
     app.command()(command)

@@ -258,3 +258,18 @@ class DecodeDir:
     @property
     def score(self) -> Path:
         return self.root / "score.json"
+
+
+@dataclass(frozen=True)
+class TranscriptDir:
+    """What transcribe writes: a file a recording and format."""
+
+    root: Path
+
+    def file(self, name: str, suffix: str) -> Path:
+        """`name` may have folders in it, as the recordings have."""
+        return self.root / f"{name}.{suffix}"
+
+    def mark(self, suffix: str) -> Path:
+        """What the files of a format were made with; written before them."""
+        return self.root / f".transcribe-{suffix}.json"

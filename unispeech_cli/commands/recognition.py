@@ -49,3 +49,45 @@ def decode(
 
     settings = load(stage.DecodeSettings, config, overrides)
     show(stage.decode(exp, cuts, out, method=method, lang_dir=lang_dir, device=device, settings=settings))
+
+
+def transcribe(
+    audio: Annotated[list[str], typer.Argument(help="Recordings, directories of them, or - for stdin.")],
+    exp: Annotated[Path, typer.Option(help="Experiment or checkpoint directory.")],
+    format: Annotated[str, typer.Option(help="text, phones, jsonl, ctm, srt or textgrid.")] = "text",
+    out: Annotated[OptionalPath, typer.Option(help="Directory for a file a recording.")] = None,
+    method: Annotated[str, typer.Option(help="greedy.")] = "greedy",
+    lang_dir: Annotated[OptionalPath, typer.Option(help="Lang directory of the model.")] = None,
+    forced: Annotated[
+        OptionalPath, typer.Option(help="Align this transcript, or NAME.txt of this directory, instead.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of --forced, such as es.")] = "",
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    device: Device = "cpu",
+) -> None:
+    """Recordings -> what is said in them.
+
+    Reads audio of any length, rate and format and a checkpoint; writes text to stdout as it comes, or files to OUT.
+
+    Example: unispeech transcribe talk.mp3 lectures/ --exp exp/es/finetune --format srt --out subtitles
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.decoder.transcriber import LongSettings
+    from unispeech_cli.settings import load
+    from unispeech_cli.stages import transcribe as stage
+
+    settings = load(LongSettings, config, overrides)
+    records = stage.transcribe(
+        audio,
+        exp,
+        format=format,
+        out=out,
+        method=method,
+        lang_dir=lang_dir,
+        forced=forced,
+        language=language or None,
+        device=device,
+        settings=settings,
+    )
+    show(records)

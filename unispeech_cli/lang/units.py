@@ -15,12 +15,19 @@ from unispeech_cli.frames import RECEPTIVE_FIELD, ctc_frames_needed, num_frames
 from unispeech_cli.lang import tokens
 from unispeech_cli.lang.lexicon import Pronounce, Pronounced, merged
 from unispeech_cli.lang.phonemizer import Espeak, LanguageSwitch, Lexicon, Phonemizer, Spoken, letters
-from unispeech_cli.lang.subwords import Subwords, SubwordSettings
+from unispeech_cli.lang.subwords import WORD_START, Subwords, SubwordSettings
 from unispeech_cli.lang.tokens import UNKNOWN, TokenTable, Vocabulary
 
 Units = Literal["phones", "letters", "bpe"]
 
 WORD_BOUNDARY = "|"
+
+
+def units_of(table: TokenTable) -> Units:
+    """What the tokens of a model are, by the signs of words among them."""
+    if any(symbol.startswith(WORD_START) for symbol in table.symbols):
+        return "bpe"
+    return "letters" if any(symbol.endswith(WORD_BOUNDARY) for symbol in table.symbols) else "phones"
 
 
 @dataclass(frozen=True)
