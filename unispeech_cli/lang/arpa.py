@@ -6,12 +6,13 @@ Fields are parted by ASCII white space only, whatever else Unicode calls a space
 import gzip
 import math
 import re
-import shutil
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from contextlib import ExitStack
+from itertools import count, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, cast
 
 START, END = b"<s>", b"</s>"
@@ -20,14 +21,6 @@ HEAD = 1000
 _GZIP = b"\x1f\x8b"
 _COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*")
 _SECTION = re.compile(rb"\\(\d+)-grams:\s*")
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many n-grams of each order a file has, unigrams first, and how many of them were kept."""
-
-    read: tuple[int, ...]
-    kept: tuple[int, ...]
 
 
 def vocabulary(path: Path) -> list[str]:
@@ -49,34 +42,43 @@ def vocabulary(path: Path) -> list[str]:
         raise ValueError(f"{path} is not UTF-8: convert it with `iconv -f latin1 -t utf-8`") from None
 
 
-def rewrite(path: Path, out: Path, written: Mapping[str, str]) -> Counts:
+def rewrite(path: Path, out: Path, written: Mapping[str, str]) -> None:
     """Copy to `out` the n-grams whose words are all in `written`, each as `written` spells it.
 
     `<s>` is kept at the beginning of an n-gram only, `</s>` at its end only. Raises ValueError in one line
     naming the line that is not ARPA's, or the order that holds fewer n-grams than the file announces.
     """
     spelled = {word.encode(): spelling.encode() for word, spelling in written.items()}
-    read: dict[int, int] = {}
-    kept: dict[int, int] = {}
-    body = out.with_name(f"{out.name}.body")
-    with body.open("wb") as stream:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=out.parent)))
+        sections: dict[int, IO[bytes]] = {}
+        kept: Counter[int] = Counter()
         for order, (score, *rest) in _ngrams(path):
-            read[order] = read.get(order, 0) + 1
-            words = _spelled(rest[:order], spelled)
-            if words is None:
-                continue
-            if order not in kept:
-                stream.write(b"\n\\%d-grams:\n" % order)
-            kept[order] = kept.get(order, 0) + 1
-            stream.write(b"\t".join([score, b" ".join(words), *rest[order:]]) + b"\n")
-    orders = [order for order in kept if all(lower in kept for lower in range(1, order))]
+            if words := _spelled(rest[:order], spelled):
+                if order not in kept:
+                    sections[order] = stack.enter_context((folder / str(order)).open("w+b"))
+                kept[order] += 1
+                sections[order].write(b"\t".join([score, b" ".join(words), *rest[order:]]) + b"\n")
+        _gather(out, {order: (kept[order], sections[order]) for order in kept})
+
+
+def _gather(out: Path, sections: Mapping[int, tuple[int, IO[bytes]]]) -> None:
+    """One file of the n-grams of all orders up to the first that has none."""
+    highest = next(order for order in count(1) if order + 1 not in sections)
     with out.open("wb") as stream:
-        stream.write(b"\\data\\\n" + b"".join(b"ngram %d=%d\n" % (order, kept[order]) for order in orders))
-        with body.open("rb") as ngrams:
-            shutil.copyfileobj(ngrams, stream)
+        stream.write(b"\\data\\\n")
+        stream.writelines(b"ngram %d=%d\n" % (order, sections[order][0]) for order in range(1, highest + 1))
+        for order in range(1, highest + 1):
+            stream.write(b"\n\\%d-grams:\n" % order)
+            _, section = sections[order]
+            section.seek(0)
+            # the longest n-grams must have no back-off
+            stream.writelines(section if order < highest else map(_without_backoff, section))
         stream.write(b"\n\\end\\\n")
-    body.unlink()
-    return Counts(tuple(read.values()), tuple(kept.get(order, 0) for order in read))
+
+
+def _without_backoff(line: bytes) -> bytes:
+    return b"\t".join(line.rstrip(b"\n").split(b"\t")[:2]) + b"\n"
 
 
 def _spelled(words: list[bytes], spelled: Mapping[bytes, bytes]) -> list[bytes] | None:
@@ -103,8 +105,8 @@ def _ngrams(path: Path) -> Iterator[tuple[int, list[bytes]]]:
             order, seen = int(section[1]), 0
         elif line.startswith(b"\\end\\"):
             _complete(path, order, seen, announced)
-            if order < max(announced):
-                raise ValueError(f"{path} announces {max(announced)}-grams and has none")
+            if lacking := [o for o, number in announced.items() if o > order and number]:
+                raise ValueError(f"{path} announces {lacking[0]}-grams and has none")
             return
         elif found := _COUNT.fullmatch(line) if not order else None:
             announced[int(found[1])] = int(found[2])

@@ -11,13 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from unispeech_cli.lang import arpa
-from unispeech_cli.lang.arpa import Counts
 from unispeech_cli.lang.graphs import Graph, import_k2
 from unispeech_cli.lang.lexicon import DISAMBIGUATION, read_words
 
 
-def read_grammar(lm: Path, words: Path, written: Mapping[str, str]) -> tuple[Graph, Counts]:
-    """G of an ARPA file over the ids of words.txt, and how many n-grams it holds.
+def read_grammar(lm: Path, words: Path, written: Mapping[str, str]) -> Graph:
+    """G of an ARPA file over the ids of words.txt.
 
     Labels are word ids, `#0` where it backs off, with auxiliary label 0. N-grams with a word that is not in
     `written` (the LM's spelling -> that of words.txt) are left out. Scores are natural logarithms.
@@ -27,8 +26,8 @@ def read_grammar(lm: Path, words: Path, written: Mapping[str, str]) -> tuple[Gra
         raise ValueError("reading a language model needs kaldilm: pip install kaldilm")
     with TemporaryDirectory(prefix="unispeech-lm-") as folder:
         kept = Path(folder) / "kept.arpa"
-        counts = arpa.rewrite(lm, kept, written)
-        return import_k2().Fsa.from_openfst(_compiled(lm, kept, words), acceptor=False), counts
+        arpa.rewrite(lm, kept, written)
+        return import_k2().Fsa.from_openfst(_compiled(lm, kept, words), acceptor=False)
 
 
 def for_rescoring(grammar: Graph, words: Path) -> Graph:

@@ -60,8 +60,7 @@ def grammar(lang_dir: Path, lm: Path, words: tuple[str, ...]) -> Graph:
             fresh = GraphDir(root)
             write_text(fresh.words, "".join(f"{word} {index}\n" for index, word in enumerate(words)))
             written = lm_words.known(vocabulary(lm), words)
-            found, _ = read_grammar(lm, fresh.words, written)
-            graphs.save(found, fresh.fst("G"))
+            graphs.save(read_grammar(lm, fresh.words, written), fresh.fst("G"))
             provenance.record(fresh.provenance, provenance.describe("graph", [lm], {"version": VERSION}))
     return for_rescoring(graphs.load(made.fst("G")), made.words)
 
@@ -142,7 +141,7 @@ def _graphs(
     yield "L_disambig", lexicon
     grammar = None
     if lm:
-        grammar, _ = read_grammar(lm, made.words, vocab.written)
+        grammar = read_grammar(lm, made.words, vocab.written)
         yield "G", grammar
     yield from compile_search(lexicon, grammar, symbols)
 
