@@ -23,10 +23,10 @@ trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experi
 trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard decoder.transcriber
-scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.icefall scorer.glm scorer.normalization scorer.measures
-scorer.results scorer.validation
+scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
+scorer.normalization scorer.measures scorer.results scorer.comparison scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
-stages.transcribe stages.score
+stages.transcribe stages.score stages.compare
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 cli __main__
 """.split()

@@ -27,6 +27,7 @@ for command in (
     recognition.decode,
     recognition.transcribe,
     scoring.score,
+    scoring.compare,
 ):
     app.command()(command)
 

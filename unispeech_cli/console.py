@@ -67,7 +67,10 @@ def _drawn(table: Table) -> Drawn:
 def _cell(value: str | int | float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    # a probability of 0.003 is not 0.00
+    return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:,.2f}"
 
 
 @contextmanager

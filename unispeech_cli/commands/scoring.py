@@ -37,3 +37,27 @@ def score(
     settings = load(stage.ScoreSettings, config, overrides)
     groups = [name for name in by.split(",") if name]
     show(stage.score(decode_dirs, by=groups, sclite=sclite, glm=glm, settings=settings), as_json)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Decode directory, or DECODE_DIR:SETTING.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same, of other hypotheses for these cuts.")],
+    sclite: Sclite = False,
+    glm: Glm = None,
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Two decodings -> whether they differ, and where.
+
+    Reads A and B; writes nothing, prints differences with paired bootstrap intervals, matched-pairs tests over
+    segments, and the utterances that changed most.
+
+    Example: unispeech compare exp/scratch/decode exp/unispeech/decode:lm_scale_0.4 --set changed=20
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.settings import load
+    from unispeech_cli.stages import compare as stage
+
+    settings = load(stage.CompareSettings, config, overrides)
+    show(stage.compare(first, second, sclite=sclite, glm=glm, settings=settings), as_json)

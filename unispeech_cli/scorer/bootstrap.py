@@ -41,7 +41,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """How much lower the second error rate is (a fraction); `p` is two-sided, for no difference."""
+    """The second error rate less the first, as a fraction; `p` is two-sided, for no difference."""
 
     difference: float
     interval: Interval
@@ -69,9 +69,9 @@ def paired(
     known_R = references_R > 0
     if not known_R.any():
         return None
-    drawn_R = (errors_RN[known_R, 0] - errors_RN[known_R, 1]) / references_R[known_R]
+    drawn_R = (errors_RN[known_R, 1] - errors_RN[known_R, 0]) / references_R[known_R]
     whole = sum(rate.counts.reference for rate in first)
-    difference = sum(a.counts.errors - b.counts.errors for a, b in zip(first, second, strict=True)) / whole
+    difference = sum(b.counts.errors - a.counts.errors for a, b in zip(first, second, strict=True)) / whole
     # the draw that was made counts as one: a p of 0 cannot be had by drawing
     tail = 1 + min(int((drawn_R <= 0).sum()), int((drawn_R >= 0).sum()))
     return Paired(difference, made_of.interval(drawn_R), min(1.0, 2 * tail / (1 + len(drawn_R))))

@@ -1,11 +1,14 @@
 """Error rates of one decoding of one test set, whole and by group; their form in score.json."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from unispeech_cli.decoder.hypotheses import Hypothesis
+from unispeech_cli.paths import DecodeDir
 from unispeech_cli.scorer.bootstrap import BootstrapSettings, Interval, interval
 from unispeech_cli.scorer.measures import Aligned
 from unispeech_cli.scorer.rates import Rate, by_group, total
@@ -108,3 +111,17 @@ def plain_rate(rate: Rate) -> dict[str, float | int | None]:
         "utterances": rate.utterances,
         "seconds": round(rate.seconds, 3),
     }
+
+
+def read_best(root: Path) -> str:
+    """The best setting of a scored decode directory. Raises FileNotFoundError or ValueError where it is not scored."""
+    path = DecodeDir(root).score
+    if not path.is_file():
+        raise FileNotFoundError(f"{root} is not scored (no {path.name}); run `unispeech score {root}`")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["best"]
+    except (KeyError, TypeError, ValueError):
+        found = None
+    if not isinstance(found, str):
+        raise ValueError(f"{path} names no best setting; run `unispeech score {root}` again")
+    return found
