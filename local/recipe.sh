@@ -5,6 +5,7 @@
 #   finetuning TARGET    --train and --dev manifests
 #   test_cuts TARGET     manifests to decode
 #   lang_dir TARGET      lang directory of fine-tuning
+# and where it learns more than phones, in $units what.
 . local/jobs.sh
 
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 ? 1 : $(nproc)))}
@@ -28,6 +29,12 @@ make_corpus() {
     --test-minutes "$test_minutes" --seed "$seed" --jobs "$nj" "$@"
 }
 
+# the experiment in which a system learns a target
+tuned() { echo "$exp/$1/$2${units:+-$units}"; } # tuned SYSTEM TARGET
+
+# settings of fine-tuning, for a target of its own size where there are such
+tuning() { ls "$conf/$1-$2-finetune.yaml" 2>/dev/null || echo "$conf/$1-finetune.yaml"; } # tuning SYSTEM TARGET
+
 # the encoder that a system is fine-tuned from; nothing where it is trained from scratch
 encoder() { [ ! -e "$conf/$1-pretrain.yaml" ] || echo "$exp/$1/pretrain"; }
 
@@ -36,7 +43,7 @@ pretrain() { # pretrain SYSTEM
 }
 
 finetune() { # finetune SYSTEM TARGET
-  unispeech finetune "$exp/$1/$2" --preset "$preset" --config "$conf/$1-finetune.yaml" --lang-dir "$(lang_dir "$2")" \
+  unispeech finetune "$(tuned "$1" "$2")" --preset "$preset" --config "$(tuning "$1" "$2")" --lang-dir "$(lang_dir "$2")" \
     $(finetuning "$2") $(each --init $(encoder "$1")) --set "run.seed=$seed" --device "$device"
 }
 
@@ -65,16 +72,25 @@ finetune_systems() {
   finish_jobs
 }
 
+decode() { # decode SYSTEM TARGET
+  unispeech decode "$(tuned "$1" "$2")" $(test_cuts "$2") --out "$(decoded "$1" "$2")" --lang-dir "$(lang_dir "$2")" \
+    --device "$device"
+}
+
+# the directories to be scored
+decoded() { echo "$(tuned "$1" "$2")/decode"; } # decoded SYSTEM TARGET
+
 decode_systems() {
   local system t
-  for system in $systems; do for t in $target; do
-    unispeech decode "$exp/$system/$t" $(test_cuts "$t") --out "$exp/$system/$t/decode" --lang-dir "$(lang_dir "$t")" \
-      --device "$device"
-  done; done
+  for system in $systems; do
+    for t in $target; do job "$jobs" "$system $t" decode "$system" "$t"; done
+  done
+  finish_jobs
 }
 
 score_systems() {
-  unispeech score $(for system in $systems; do for t in $target; do echo "$exp/$system/$t/decode"; done; done)
+  local system t
+  unispeech score ${score_options:-} $(for system in $systems; do for t in $target; do decoded "$system" "$t"; done; done)
 }
 
 # summary.json of the first target, summary-TARGET.json of the others
@@ -84,6 +100,6 @@ summarize_systems() {
     summary=$exp/summary-$t.json
     [ "$t" != "${target%% *}" ] || summary=$exp/summary.json
     python local/summarize.py "$summary" --seed "$seed" \
-      $(for system in $systems; do echo "--system $system $exp/$system/$t $exp/$system/$t/decode"; done)
+      $(for system in $systems; do echo --system "$system" "$(tuned "$system" "$t")" $(decoded "$system" "$t"); done)
   done
 }

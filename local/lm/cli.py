@@ -26,6 +26,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="leave out n-grams seen N times or less: a figure an order, the last one for all above (default 0)",
     )
+    parser.add_argument(
+        "--words", type=Path, metavar="FILE", help="keep to these words, parted by white space"
+    )
     options = parser.parse_args(arguments)
     if options.order < 1:
         parser.error("--order is 1 or more")
@@ -38,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = parse(arguments)
     try:
-        text = read_text(sys.stdin)
+        vocabulary = set(options.words.read_text(encoding="utf-8").split()) if options.words else None
+        text = read_text(sys.stdin, vocabulary)
         levels = smooth(count(text, options.order), options.prune)
         arpa.write(options.arpa, text.words, levels)
     except (OSError, ValueError) as error:

@@ -3,7 +3,7 @@
 N: n-grams of one order, T: words of the text with <s> and </s>.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +35,11 @@ class Ngrams:
     """True where the first word is <s>, which has nothing to its left."""
 
 
-def read_text(lines: Iterable[str]) -> Text:
-    """Number the words of lines, a sentence each. Raises ValueError for no words, and for <s> or </s> in a line."""
+def read_text(lines: Iterable[str], vocabulary: Container[str] | None = None) -> Text:
+    """Number the words of lines, a sentence each; all words outside the vocabulary are <unk>.
+
+    Raises ValueError for no words, and for <s> or </s> in a line.
+    """
     numbers = {word: number for number, word in enumerate(SPECIAL)}
     words: list[int] = []
     for line_number, line in enumerate(lines, start=1):
@@ -47,11 +50,15 @@ def read_text(lines: Iterable[str]) -> Text:
             )
         if sentence:
             words.append(0)
-            words += [numbers.setdefault(word, len(numbers)) for word in sentence]
+            words += [numbers.setdefault(word, len(numbers)) for word in _known(sentence, vocabulary)]
             words.append(1)
     if not words:
         raise ValueError("there is no word in it")
     return Text(tuple(numbers), np.array(words, dtype=np.int64))
+
+
+def _known(sentence: list[str], vocabulary: Container[str] | None) -> list[str]:
+    return sentence if vocabulary is None else [w if w in vocabulary else UNKNOWN for w in sentence]
 
 
 def count(text: Text, order: int) -> list[Ngrams]:

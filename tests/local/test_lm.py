@@ -166,6 +166,13 @@ def test_a_longer_history_predicts_new_sentences_better(monkeypatch, tmp_path):
     assert found[1] < 0.7 * found[0] and found[2] < 1.1 * found[1]
 
 
+def test_words_outside_a_list_are_unknown(monkeypatch, tmp_path):
+    (tmp_path / "words").write_text("a b")
+    model = trained(monkeypatch, tmp_path / "lm.arpa", WORKED, "--words", tmp_path / "words")
+    assert {words[0] for words in model} == {"<s>", "</s>", "<unk>", "a", "b"}
+    assert ("a", "<unk>", "</s>") in model
+
+
 @pytest.mark.parametrize(("text", "told"), [("\n \n", "no word"), ("a b\n<s> a\n", "line 2: <s> and </s>")])
 def test_what_cannot_be_used_is_told_in_one_line(monkeypatch, tmp_path, capsys, text, told):
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))

@@ -68,7 +68,27 @@ def scored(root: Path, **sets: tuple[int, int]) -> Path:
         }
         for name, (e, r) in sets.items()
     ]
-    DecodeDir(root).score.write_text(json.dumps({"results": results, "best": "greedy"}))
+    score = {"method": "greedy", "results": results, "best": "greedy"}
+    DecodeDir(root).score.write_text(json.dumps(score))
+    return root
+
+
+def scored_in_words(root: Path, method: str, best: str, **rates: dict[str, float]) -> Path:
+    """score.json with the WER of each setting on each test set; its interval a tenth on either side."""
+    results = [
+        {
+            "test_set": test_set,
+            "setting": setting,
+            "measures": {
+                "WER": {"total": {"fraction": rate, "interval": {"low": 0.9 * rate, "high": 1.1 * rate}}},
+                "CER": {"total": {"fraction": 0.5, "interval": None}},
+            },
+        }
+        for test_set, settings in rates.items()
+        for setting, rate in settings.items()
+    ]
+    root.mkdir()
+    DecodeDir(root).score.write_text(json.dumps({"method": method, "results": results, "best": best}))
     return root
 
 
@@ -104,6 +124,34 @@ def test_systems_are_summed_over_their_trainings_and_test_sets(tmp_path: Path) -
     }
     (row,) = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "unispeech" in line]
     assert [cell.strip() for cell in row] == ["unispeech", "15.00", "0.25", "2.50", "600 + 300", "101 + 23"]
+
+
+def test_words_are_told_by_method_and_test_set_in_the_best_setting(tmp_path: Path) -> None:
+    exp = trained(tmp_path / "exp", {"train": [cuts(tmp_path / "few.jsonl", [60.0])]}, None, [(9, 7.0)])
+    greedy = scored_in_words(
+        tmp_path / "greedy", "greedy", "greedy", clean={"greedy": 0.3}, other={"greedy": 0.4}
+    )
+    hlg = scored_in_words(
+        tmp_path / "hlg", "hlg", "lm_scale_0.6", other={"lm_scale_0.2": 0.9, "lm_scale_0.6": 0.2}
+    )
+    done = run(tmp_path / "summary.json", "--seed", 1, "--system", "x", exp, greedy, hlg)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "summary.json").read_text())["systems"]["x"]
+    assert "per" not in found
+    assert found["wer"]["hlg"] == {
+        "other": {
+            "fraction": 0.2,
+            "interval": {"low": 0.9 * 0.2, "high": 1.1 * 0.2},
+            "setting": "lm_scale_0.6",
+        }
+    }
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│ x" in line
+    ]
+    assert rows == [
+        ["x", "clean", "30.00 [27.0, 33.0]", "-", "1.00", "9", "7"],
+        ["x", "other", "40.00 [36.0, 44.0]", "20.00 [18.0, 22.0]", "1.00", "9", "7"],
+    ]
 
 
 @pytest.mark.parametrize("missing", ["exp", "decode"])

@@ -13,6 +13,9 @@ ROOT = Path(__file__).parent.parent.parent
 CI = ("--config", "local/ci/options.sh")
 TWO = ("unispeech", "scratch")
 ONE = ("unispeech",)
+PLUS = ("unispeech+",)
+# graphs need k2
+BOOKS, TALKS = "greedy", "greedy"
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +52,13 @@ def commonvoice(checkout) -> str:
 @pytest.fixture(scope="session")
 def tedlium3(checkout) -> str:
     """Makes the encoder too, by the LibriSpeech recipe."""
-    return finished(checkout, "tedlium3", "--unlabeled", "true", "--systems", "unispeech")
+    return finished(checkout, "tedlium3", "--systems", *PLUS, "--methods", TALKS)
 
 
 @pytest.fixture(scope="session")
 def librispeech(checkout, tedlium3) -> str:
     """Comes upon the encoder that the talks went on from."""
-    return finished(checkout, "librispeech", "--systems", *ONE)
+    return finished(checkout, "librispeech", "--systems", *ONE, "--target", "0.5min", "--methods", BOOKS)
 
 
 def stages(log: str) -> list[int]:
@@ -67,11 +70,27 @@ def scored(exp: Path, target: str, systems: tuple[str, ...]) -> dict[str, dict]:
     found = json.loads((exp / "summary.json").read_text())["systems"]
     assert tuple(found) == systems
     for system in systems:
-        sets = json.loads((exp / system / target / "decode" / "score.json").read_text())["test_sets"]
-        totals = [measures["PER"]["total"] for measures in sets.values()]
+        score = json.loads((exp / system / target / "decode" / "score.json").read_text())
+        totals = [result["measures"]["PER"]["total"] for result in score["results"]]
         assert sum(total["reference"] for total in totals) > 50
         assert found[system]["per"] == pytest.approx(totals[0]["fraction"])
         assert found[system]["labelled_minutes"] > 0.4
+    return found
+
+
+def scored_in_words(exp: Path, target: str, systems: tuple[str, ...], methods: str) -> dict[str, dict]:
+    """The systems of summary.json, with the WER of every method on dev and test."""
+    found = json.loads((exp / "summary.json").read_text())["systems"]
+    assert tuple(found) == systems
+    for system in systems:
+        assert list(found[system]["wer"]) == methods.split()
+        for method, rates in found[system]["wer"].items():
+            score = json.loads((exp / system / target / f"decode_{method}" / "score.json").read_text())
+            totals = {r["test_set"]: r["measures"]["WER"]["total"] for r in score["results"]}
+            assert len(rates) == 2 and set(totals) <= set(rates)
+            for test_set, total in totals.items():
+                assert total["reference"] > 15
+                assert rates[test_set]["fraction"] == total["fraction"]
     return found
 
 
@@ -83,26 +102,29 @@ def test_commonvoice(checkout, commonvoice):
 
 
 def test_librispeech(checkout, librispeech):
-    found = scored(checkout / "exp" / "librispeech", "train-clean-5", ONE)
+    found = scored_in_words(checkout / "exp" / "librispeech", "0.5min-letters", ONE, BOOKS)
+    assert stages(librispeech) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert found["unispeech"]["updates_by_stage"] == {"pretrain": 8, "finetune": 8}
+    assert 0.5 <= found["unispeech"]["labelled_minutes"] < 0.8
 
 
 def test_tedlium3_goes_on_from_the_librispeech_encoder(checkout, tedlium3):
-    found = scored(checkout / "exp" / "tedlium3", "train", ONE)
-    assert "[unispeech] initialised from exp/librispeech/unispeech/pretrain/best" in tedlium3
-    assert "initialised from exp/tedlium3/unispeech/pretrain/best" in tedlium3
+    found = scored_in_words(checkout / "exp" / "tedlium3", "train-letters", PLUS, TALKS)
+    assert "[unispeech+] initialised from exp/librispeech/unispeech/pretrain/best" in tedlium3
+    assert "initialised from exp/tedlium3/unispeech+/pretrain/best" in tedlium3
     # 8 on LibriSpeech, 4 on the talks' audio
-    assert found["unispeech"]["updates_by_stage"] == {"pretrain": 12, "finetune": 8}
+    assert found["unispeech+"]["updates_by_stage"] == {"pretrain": 12, "finetune": 8}
 
 
 def test_stages_that_were_run_do_nothing_again(checkout, librispeech):
     done, since = librispeech.split("Stage 4:")
-    # corpus, three manifests, lang directory, encoder
-    assert (done.count("nothing to do"), since.count("nothing to do")) == (6, 0)
+    # corpus, three manifests, lang directories of phones and letters, half a minute, encoder
+    assert (done.count("nothing to do"), since.count("nothing to do")) == (8, 0)
     before = times(checkout)
-    log = finished(checkout, "librispeech", "--stage", "3", "--stop-stage", "5", "--systems", *ONE)
-    assert stages(log) == [3, 4, 5]
-    assert log.count("nothing to do") == 3
+    options = ("--systems", *ONE, "--target", "0.5min", "--methods", BOOKS)
+    log = finished(checkout, "librispeech", "--stage", "2", "--stop-stage", "6", *options)
+    assert stages(log) == [2, 3, 4, 5, 6]
+    assert log.count("nothing to do") == 6
     assert times(checkout) == before
 
 
@@ -145,7 +167,7 @@ def test_the_corpus_may_be_a_link(checkout, commonvoice):
             "--dl-dir ends in /librispeech/LibriSpeech: not nowhere",
         ),
         ("librispeech", ("--stgae", "3"), "invalid option --stgae"),
-        ("tedlium3", ("--unlabeled", "yes"), "option --unlabeled is true or false, not yes"),
+        ("tedlium3", ("--mini", "yes"), "option --mini is true or false, not yes"),
     ],
 )
 def test_what_is_missing_is_told_in_one_line(checkout, recipe, options, told):
@@ -160,6 +182,28 @@ def test_help_and_stage_minus_one_make_nothing(checkout, recipe):
     before = set(checkout.iterdir())
     told = run(checkout, recipe, "--help").stdout
     assert told.startswith("Usage: ") and "--mini true" in told
-    log = run(checkout, recipe, "--stage", "-1", "--stop-stage", "-1", "--dl-dir", "my/corpus").stderr
-    assert stages(log) == [-1] and "my/corpus" in log
+    log = run(checkout, recipe, "--stage", "-1", "--stop-stage", "-1", "--mini", "true").stderr
+    assert stages(log) == ([-1] if recipe == "commonvoice" else [])
     assert set(checkout.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [("librispeech", "/12/dev-clean.tar.gz"), ("tedlium3", "/51/TEDLIUM_release-3.tgz")],
+)
+def test_what_cannot_be_downloaded_is_named(checkout, recipe, told, tmp_path):
+    """Nobody listens at port 9."""
+    nowhere = "http://127.0.0.1:9"
+    options = (
+        "--dl-dir",
+        str(tmp_path / "corpus"),
+        "--mirror",
+        nowhere,
+        "--stage",
+        "-1",
+        "--stop-stage",
+        "-1",
+    )
+    done = run(checkout, recipe, *options)
+    assert done.returncode == 1
+    assert f"cannot get {nowhere}{told}" in done.stderr.splitlines()[-1]
