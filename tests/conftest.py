@@ -1,8 +1,9 @@
-"""Tests that need k2 are deselected and counted where it cannot be imported; audio that can be learnt."""
+"""Tests that need k2 or panphon are deselected and counted where it cannot be imported; audio that can be learnt."""
 
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def k2_works() -> bool:
 
 
 # what a marked test needs, and whether it is here
-NEEDS = {"k2": k2_works}
+NEEDS = {"k2": k2_works, "panphon": lambda: find_spec("panphon") is not None}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

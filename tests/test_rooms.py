@@ -24,7 +24,8 @@ trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
-scorer.normalization scorer.measures scorer.results scorer.comparison scorer.validation
+scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
+scorer.comparison scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
 stages.transcribe stages.score stages.compare
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
@@ -43,6 +44,7 @@ DOORS = {
     "sentencepiece": {"lang.subwords"},
     "soxr": {"audio", "stream"},
     "kaldialign": {"scorer.alignment"},
+    "panphon": {"scorer.phones"},
 }
 
 

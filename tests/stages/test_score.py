@@ -210,6 +210,33 @@ def test_how_words_were_written_is_noted_and_kept(tmp_path: Path) -> None:
     assert (total["errors"], total["reference"]) == (2, 5)
 
 
+@pytest.mark.panphon
+def test_phones_are_scored_by_class(tmp_path: Path) -> None:
+    root = decode_dir(
+        tmp_path / "d", "phones", test=[phones("a", "p a s t[", "b a i t["), phones("b", "m a", "a")]
+    )
+    _, classes, confused = tables(root, "class")
+    weighted = {row["class"]: (row["PER %"], row["sub within"], row["ref"]) for row in classes}
+    assert weighted == {
+        "vowel": (0, 0, 2), "plosive": (100, 1, 1), "fricative": (100, 0, 1), "nasal": (100, 0, 1),
+        "other": (0, 0, 1), "all": (50, 1, 6),
+    }  # fmt: skip
+    assert classes[-1]["weighted PER %"] < 50
+    assert {row["class"]: row["vowel"] for row in confused} == {
+        "vowel": 2, "plosive": 0, "fricative": 1, "nasal": 0, "other": 0,
+    }  # fmt: skip
+    (result,) = json.loads(DecodeDir(root).score.read_text(encoding="utf-8"))["results"]
+    assert result["phones"]["others"] == ["t["]
+    assert 100 * result["phones"]["weighted_per"] == pytest.approx(classes[-1]["weighted PER %"])
+
+
+@pytest.mark.panphon
+def test_words_have_no_classes_of_phones(tmp_path: Path) -> None:
+    root = decode_dir(tmp_path / "d", "letters", test=[words("a", "le chat", "les chat")])
+    with pytest.raises(ValueError, match="by class: nothing here was decoded into phones"):
+        list(score([root], by=["class"]))
+
+
 def test_nothing_to_score_is_an_error(tmp_path: Path) -> None:
     root = decode_dir(tmp_path, "phones", a=[phones("b", None, "y")])
     with pytest.raises(ValueError, match=r"nothing to score in .*: no cut has a transcript"):
@@ -217,7 +244,9 @@ def test_nothing_to_score_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_group_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot score by accent; known: language, speaker, domain, length"):
+    with pytest.raises(
+        ValueError, match="cannot score by accent; known: language, speaker, domain, length, class"
+    ):
         list(score([tmp_path], by=["accent"]))
 
 

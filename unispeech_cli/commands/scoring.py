@@ -10,6 +10,9 @@ from unispeech_cli.commands.options import Config, Json, OptionalPath, Overrides
 Sclite = Annotated[
     bool, typer.Option("--sclite", help="Align as NIST's sclite does: 4 a substitution, 3 the rest.")
 ]
+By = Annotated[
+    str, typer.Option(help="More tables: language,speaker,domain,length,class (of phones), or some.")
+]
 Glm = Annotated[OptionalPath, typer.Option(help="NIST global map: words brought to one form on both sides.")]
 
 

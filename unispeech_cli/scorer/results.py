@@ -10,6 +10,7 @@ from typing import Any
 from unispeech_cli.decoder.hypotheses import Hypothesis
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.scorer.bootstrap import BootstrapSettings, Interval, interval
+from unispeech_cli.scorer.classes import Confusions, plain_confusions
 from unispeech_cli.scorer.measures import Aligned
 from unispeech_cli.scorer.rates import Rate, by_group, total
 
@@ -29,11 +30,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Result:
-    """One setting of decoding on one test set; the first measure is that of the detailed reports."""
+    """One setting of decoding on one test set; the first measure is that of the detailed reports.
+
+    `confusions` of phone classes where they were asked for and there are phones.
+    """
 
     test_set: str
     setting: str
     measures: Mapping[str, Measured]
+    confusions: Confusions | None = None
 
     @property
     def first(self) -> str:
@@ -87,7 +92,10 @@ def kaldi_line(result: Result) -> str:
 def plain_result(result: Result) -> dict[str, Any]:
     """The form of a result in score.json."""
     measures = {name: _plain_measured(measured) for name, measured in result.measures.items()}
-    return {"test_set": result.test_set, "setting": result.setting, "measures": measures}
+    plain = {"test_set": result.test_set, "setting": result.setting, "measures": measures}
+    if result.confusions is None:
+        return plain
+    return {**plain, "phones": plain_confusions(result.confusions)}
 
 
 def _plain_measured(measured: Measured) -> dict[str, Any]:
