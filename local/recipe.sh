@@ -5,7 +5,7 @@
 #   finetuning TARGET    --train and --dev manifests
 #   test_cuts TARGET     manifests to decode
 #   lang_dir TARGET      lang directory of fine-tuning
-# and where it learns more than phones, in $units what.
+# and, where they are set, $units that are learnt and $score_options of `unispeech score`.
 . local/jobs.sh
 
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 ? 1 : $(nproc)))}

@@ -17,8 +17,9 @@ target=train       # what to fine-tune on, each for itself: train (all of it), 1
 units=letters      # of fine-tuning: letters, bpe or phones
 systems="unispeech+ unispeech ctc-transfer scratch"  # and contrastive; a + goes on with the talks' audio, without labels
 methods="greedy hlg lattice-rescoring"
+glm=               # NIST global map: words brought to one form before they are scored
 scales=            # of the language model, tried on dev: 0.2,0.4,0.6
-conf=              # <system>-{continue,finetune}.yaml, score.yaml
+conf=              # <system>-{continue,finetune}.yaml
 preset=
 seed=1
 device=cpu
@@ -41,6 +42,7 @@ if $mini; then
   preset=${preset:-tiny} jobs=${jobs:-3} prune=0
 fi
 dl_dir=${dl_dir:-download/TEDLIUM_release-3} conf=${conf:-recipes/tedlium3/conf/paper} preset=${preset:-large} jobs=${jobs:-1}
+score_options="--sclite --config recipes/tedlium3/conf/score.yaml ${glm:+--glm $glm}"
 . local/recipe.sh
 . local/words.sh
 
