@@ -16,7 +16,7 @@ from unispeech_cli.lang.units import WORD_BOUNDARY, Units
 SECONDS_PER_FRAME = HOP / SAMPLE_RATE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Timed:
     """A token, word or cue from `start` on for `duration` seconds; `score` is a probability, 1 where unknown."""
 
