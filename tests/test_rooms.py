@@ -22,7 +22,9 @@ objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
-decoder.bias decoder.beam decoder.lattice decoder.hypotheses decoder.heard decoder.transcriber
+decoder.hypotheses decoder.heard decoder.transcriber
+decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.biased_graph decoder.nbest decoder.rescoring
+decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches decoder.recognition decoder.results
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.validation

@@ -13,6 +13,7 @@ import yaml
 from lhotse import MonoCut, Recording, SupervisionSegment
 
 from unispeech_cli.decoder.hypotheses import Hypothesis, read_decoded, read_hypotheses
+from unispeech_cli.decoder.methods import Method
 from unispeech_cli.decoder.search import greedy
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import write_cuts
@@ -115,7 +116,7 @@ def test_batches_do_not_change_hypotheses(exp: Path, cuts: Path, tmp_path: Path)
 @pytest.mark.k2
 def test_one_best_equals_greedy(exp: Path, cuts: Path, tmp_path: Path) -> None:
     for method in ("greedy", "one-best"):
-        list(decode(exp, [cuts], tmp_path / method, method=method))
+        list(decode(exp, [cuts], tmp_path / method, method=Method(method)))
     graph, plain = hypotheses(tmp_path / "one-best", method="one-best"), hypotheses(tmp_path / "greedy")
     assert [found.tokens for found in graph] == [found.tokens for found in plain]
     assert [found.score for found in graph] == pytest.approx([found.score for found in plain], abs=1e-3)
@@ -170,9 +171,9 @@ def test_nothing_readable_is_an_error_and_leaves_no_directory(exp: Path, cuts: P
 def test_another_token_table_is_refused_naming_what_differs(exp: Path, cuts: Path, tmp_path: Path) -> None:
     TokenTable(("<blk>", "a", "b", "k", "x")).write(LangDir(tmp_path / "lang").tokens)
     with pytest.raises(ValueError, match=r"exp/best \(first\) and of .*lang \(second\) differ: .*ʎ.* x"):
-        list(decode(exp, [cuts], tmp_path / "out", lang_dir=tmp_path / "lang"))
+        list(decode(exp, [cuts], tmp_path / "out", method=Method(lang_dir=tmp_path / "lang")))
     TABLE.write(LangDir(tmp_path / "same").tokens)
-    assert notes(exp, [cuts], tmp_path / "out", lang_dir=tmp_path / "same")
+    assert notes(exp, [cuts], tmp_path / "out", method=Method(lang_dir=tmp_path / "same"))
 
 
 def test_references_beyond_the_model_are_named(exp: Path, tmp_path: Path) -> None:
@@ -201,7 +202,6 @@ def test_a_directory_of_something_else_is_not_overwritten(exp: Path, cuts: Path,
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"method": "viterbi"}, "--method viterbi: known are greedy, one-best"),
         ({"device": "cuda:99"}, "device cuda:99 does not work here"),
     ],
 )

@@ -30,25 +30,49 @@ def decode(
     exp: Annotated[Path, typer.Argument(help="Experiment or checkpoint directory.")],
     cuts: Annotated[Cuts, typer.Argument(help="Cut manifests to recognise.")],
     out: Annotated[Path, typer.Option(help="Decode directory to make.")],
-    method: Annotated[str, typer.Option(help="greedy, or one-best (k2, over the CTC topology).")] = "greedy",
-    lang_dir: Annotated[OptionalPath, typer.Option(help="Its tokens must be the model's.")] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="greedy, prefix-beam; with k2 also one-best, nbest, hlg, nbest-rescoring, lattice-rescoring."
+        ),
+    ] = "greedy",
+    lang_dir: Annotated[
+        OptionalPath, typer.Option(help="Its tokens must be the model's; its words for hlg.")
+    ] = None,
+    lm: Annotated[OptionalPath, typer.Option(help="n-gram language model, ARPA or ARPA.gz.")] = None,
+    rescore_lm: Annotated[
+        OptionalPath, typer.Option(help="A larger one to rescore with; else --lm itself.")
+    ] = None,
+    lm_scales: Annotated[
+        str | None,
+        typer.Option(
+            help="One result for each scale, as 0.2,0.4; or a scored decode directory, its best one."
+        ),
+    ] = None,
+    bias: Annotated[
+        OptionalPath, typer.Option(help="Likely words and phrases, one a line; a bonus behind a tab.")
+    ] = None,
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     device: Device = "cpu",
 ) -> None:
     """Cuts -> hypotheses.
 
-    Reads a checkpoint and cut manifests; writes icefall's recogs files and a Lhotse manifest of hypotheses to
-    OUT.
+    Reads a checkpoint, cut manifests and for some methods a lang directory and a language model; writes icefall's
+    recogs files, CTM and a Lhotse manifest of hypotheses to OUT.
 
     Example: unispeech decode exp/ky data/ky/cv-ky_cuts_test.jsonl.gz --out exp/ky/decode_test
     """
     from unispeech_cli.console import show
+    from unispeech_cli.decoder.methods import Method
+    from unispeech_cli.decoder.scales import read_scales
     from unispeech_cli.settings import load
     from unispeech_cli.stages import decode as stage
 
     settings = load(stage.DecodeSettings, config, overrides)
-    show(stage.decode(exp, cuts, out, method=method, lang_dir=lang_dir, device=device, settings=settings))
+    scales = None if lm_scales is None else read_scales(lm_scales)
+    chosen = Method(method, lang_dir, lm, rescore_lm, scales, bias)
+    show(stage.decode(exp, cuts, out, method=chosen, device=device, settings=settings))
 
 
 def transcribe(

@@ -1,9 +1,9 @@
-"""Search in a k2 graph; the third door to k2.
+"""Search in a k2 graph: lattices of what may have been said, and the best paths through them.
 
 Shapes: B utterances, T frames, V tokens with blank at 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from unispeech_cli.decoder.search import NOTHING, BestPath, collapsed
 from unispeech_cli.lang.graphs import Graph, import_k2
+
+# k2's RaggedTensor and FsaVec; k2 ships no types
+Lattice = Any
 
 
 @dataclass(frozen=True)
@@ -24,41 +27,92 @@ class Beams:
     max_active_states: int = 10_000
 
 
-def one_best(
-    log_prob_BTV: Tensor, frame_lengths_B: Tensor, graph: Graph, beams: Beams | None = None
-) -> list[BestPath]:
-    """The best path through `graph` for each utterance, whose labels are the tokens said frame by frame.
+@dataclass(frozen=True)
+class Lattices:
+    """Lattices of the utterances `rows` of a batch, in their order; the others have no frames.
 
-    `graph` lies on the device of `log_prob_BTV`. An utterance without frames has the empty path.
+    `fsas` has `tokens`, what each frame says (-1 on arcs that take no frame), and from a graph with a language
+    model `lm_scores`: unscaled, they are in `scores` times `lm_scale`. Auxiliary labels are words if `has_words`.
     """
-    found = [NOTHING] * len(frame_lengths_B)
+
+    fsas: Lattice
+    rows: tuple[int, ...]
+    has_words: bool
+    lm_scale: float = 1.0
+
+
+def search_graph(graph: Graph, lm_scale: float, device: str) -> Graph:
+    """The graph on its device, with the language model's part of the scores scaled."""
+    scaled = graph.clone().to(device)
+    if hasattr(scaled, "lm_scores"):
+        scaled.scores = scaled.scores + (lm_scale - 1.0) * scaled.lm_scores
+    return scaled
+
+
+def lattices(
+    log_prob_BTV: Tensor,
+    frame_lengths_B: Tensor,
+    graph: Graph,
+    beams: Beams,
+    *,
+    has_words: bool,
+    lm_scale: float = 1.0,
+) -> Lattices | None:
+    """What `graph` allows of each utterance, pruned; None where none of them has a frame.
+
+    `graph` lies on the device of `log_prob_BTV`; `lm_scale` is what its scores were made with.
+    """
+    k2, lengths = import_k2(), frame_lengths_B.tolist()
     # k2 wants utterances of at least one frame, longest first
-    order = [row for row in frame_lengths_B.argsort(descending=True).tolist() if frame_lengths_B[row] > 0]
-    if order:
-        lattice = _intersect(log_prob_BTV, frame_lengths_B, order, graph, beams or Beams())
-        for row, path in zip(order, _best_paths(lattice), strict=True):
-            found[row] = path
-    return found
-
-
-def _intersect(
-    log_prob_BTV: Tensor, frame_lengths_B: Tensor, order: list[int], graph: Graph, beams: Beams
-) -> Any:
-    k2 = import_k2()
+    rows = [row for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]) if lengths[row] > 0]
+    if not rows:
+        return None
     # (utterance, first frame, frames): 32-bit, and on the CPU wherever the posteriors are
-    segments = torch.tensor([[row, 0, int(frame_lengths_B[row])] for row in order], dtype=torch.int32)
+    segments = torch.tensor([[row, 0, lengths[row]] for row in rows], dtype=torch.int32)
     dense = k2.DenseFsaVec(log_prob_BTV.detach().float(), segments)
-    return k2.intersect_dense_pruned(
+    fsas = k2.intersect_dense_pruned(
         graph, dense, beams.search_beam, beams.output_beam, beams.min_active_states, beams.max_active_states
     )
+    fsas.tokens, fsas.tokens_filler = fsas.labels.clone(), -1
+    return Lattices(fsas, tuple(rows), has_words, lm_scale)
 
 
-def _best_paths(lattice: Any) -> list[BestPath]:
-    paths = import_k2().shortest_path(lattice, use_double_scores=True)
-    ends = paths.arcs.shape().row_splits(2)[paths.arcs.shape().row_splits(1).long()].tolist()
-    said, scores = paths.labels.cpu(), paths.scores.detach().double().cpu()
-    # the last arc of a path is the final one, which no frame says
+def scaled(found: Lattices, lm_scale: float) -> Lattices:
+    """The same lattices with another scale of the language model."""
+    fsas = found.fsas.clone()
+    fsas.scores = fsas.scores + (lm_scale - found.lm_scale) * fsas.lm_scores
+    return replace(found, fsas=fsas, lm_scale=lm_scale)
+
+
+def one_best(found: Lattices | None, batch: int) -> list[BestPath | None]:
+    """The best path of each utterance: empty without frames, None where no path reaches a final state."""
+    paths: list[BestPath | None] = [NOTHING] * batch
+    if found is not None:
+        for row, path in zip(found.rows, best_paths(found.fsas, found.has_words), strict=True):
+            paths[row] = path
+    return paths
+
+
+def best_paths(fsas: Lattice, has_words: bool) -> list[BestPath | None]:
+    """The best path of each lattice, None where it has none."""
+    best = import_k2().shortest_path(fsas, use_double_scores=True)
+    ends = best.arcs.shape().row_splits(2)[best.arcs.shape().row_splits(1).long()].tolist()
+    said, scores = best.tokens.cpu(), best.scores.detach().double().cpu()
+    nothing: list[tuple[int, ...]] = [()] * ends[-1]
+    words = _words(best.aux_labels) if has_words else nothing
     return [
-        BestPath(*collapsed(said[start : end - 1]), scores[start:end].sum().item())
+        _path(said[start:end], scores[start:end].sum().item(), words[start:end]) if end > start else None
         for start, end in pairwise(ends)
     ]
+
+
+def _words(aux_labels: Any) -> list[tuple[int, ...]]:
+    """The words of each arc."""
+    if isinstance(aux_labels, Tensor):
+        return [(word,) if word > 0 else () for word in aux_labels.tolist()]
+    return [tuple(word for word in arc if word > 0) for arc in aux_labels.tolist()]
+
+
+def _path(said_T: Tensor, score: float, words: list[tuple[int, ...]]) -> BestPath:
+    heard = tuple(word for arc in words for word in arc)
+    return BestPath(*collapsed(said_T[said_T >= 0]), score, heard)
