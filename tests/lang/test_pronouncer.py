@@ -76,4 +76,7 @@ def test_pieces_of_the_directorys_model(tmp_path: Path) -> None:
 def test_directory_made_elsewhere_spells_letters_and_says_no_phones(tmp_path: Path) -> None:
     lang = LangDir(tmp_path)
     assert Pronouncer.of(lang, TokenTable(("<blk>", "a", "|"))).pronounce(["aa"])[0] == {"aa": [("a", "a")]}
-    assert Pronouncer.of(lang, TokenTable(("<blk>", "a"))).pronounce(["aa"]) == ({}, {"aa": "no pronunciation"})
+    assert Pronouncer.of(lang, TokenTable(("<blk>", "a"))).pronounce(["aa"]) == (
+        {},
+        {"aa": "no pronunciation"},
+    )

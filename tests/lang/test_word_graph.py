@@ -274,3 +274,14 @@ def test_graphs_are_made_once_for_the_same_contents(tmp_path: Path) -> None:
     assert first.provenance.stat().st_mtime_ns == stamp
     moved.write_text(moved.read_text().replace("-0.05 <s>", "-0.06 <s>"))
     assert compiled(tmp_path, moved) != first
+
+
+def test_faulty_directory_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    write_lang(tmp_path, LETTERS, boundary=True)
+    LangDir(tmp_path).lexicon.write_text("aa a\nab a x\nb b\n")
+    with pytest.raises(
+        ValueError, match=r"line 1: word aa is not spelled .* \(and 1 faults more: "
+    ) as raised:
+        word_graph(tmp_path, None)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "graphs").exists()
