@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import Tensor
+
+from unispeech_cli.decoder.fallback import Heard, Ladder, Rung, is_memory_error
+from unispeech_cli.decoder.search import BestPath, greedy
+
+LOG_PROB_BTV = torch.randn(3, 9, 4, generator=torch.Generator().manual_seed(3)).log_softmax(-1)
+LENGTHS = torch.tensor([9, 5, 2])
+
+
+def plain(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
+    return [(path,) for path in greedy(log_prob_BTV, frame_lengths_B)]
+
+
+def greedy_within(frames: int) -> Rung:
+    """A search that asks torch for more memory than there is in the world when there are more frames."""
+
+    def search(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
+        torch.empty(1 << 55 if int(frame_lengths_B.sum()) > frames else 1)
+        return plain(log_prob_BTV, frame_lengths_B)
+
+    return Rung(f"search of {frames} frames", search)
+
+
+def climbed(ladder: Ladder) -> tuple[list[BestPath], list[str]]:
+    lines: list[str] = []
+    heard = ladder(LOG_PROB_BTV, LENGTHS, ["a", "b", "c"], lines.append)
+    return [path for (path,) in heard], lines
+
+
+def test_what_fits_is_searched_as_wanted_without_a_line() -> None:
+    assert climbed(Ladder(greedy_within(16))) == (greedy(LOG_PROB_BTV, LENGTHS), [])
+
+
+def test_a_batch_out_of_memory_is_searched_one_by_one() -> None:
+    assert climbed(Ladder(greedy_within(9))) == (greedy(LOG_PROB_BTV, LENGTHS), [])
+
+
+def test_each_utterance_goes_down_as_far_as_it_must_and_costs_a_line() -> None:
+    ladder = Ladder(greedy_within(2), (greedy_within(5),), (Rung("plain search", plain),))
+    paths, lines = climbed(ladder)
+    assert paths == greedy(LOG_PROB_BTV, LENGTHS)
+    assert lines == ["a: out of memory; plain search instead", "b: out of memory; search of 5 frames instead"]
+
+
+def test_where_the_graph_has_no_way_only_a_plain_search_helps() -> None:
+    def lost(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
+        heard = plain(log_prob_BTV, frame_lengths_B)
+        return [None if length == 5 else path for path, length in zip(heard, frame_lengths_B, strict=True)]
+
+    ladder = Ladder(Rung("hlg", lost), (Rung("narrower beams", lost),), (Rung("plain search", plain),))
+    paths, lines = climbed(ladder)
+    assert paths == greedy(LOG_PROB_BTV, LENGTHS)
+    assert lines == ["b: no way through the graph; plain search instead"]
+
+
+def test_an_utterance_beyond_all_searches_is_named() -> None:
+    with pytest.raises(ValueError, match="a: out of memory, and nothing else does either"):
+        climbed(Ladder(greedy_within(5)))
+
+
+def test_other_errors_are_not_hidden() -> None:
+    def broken(log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
+        return plain(log_prob_BTV @ torch.ones(5, 5), frame_lengths_B)
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        climbed(Ladder(Rung("broken", broken), plain=(Rung("plain search", plain),)))
+
+
+def test_what_torch_and_python_say_when_memory_runs_out_is_known() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 55)
+    assert is_memory_error(caught.value)
+    assert is_memory_error(MemoryError())
+    assert is_memory_error(torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert not is_memory_error(ValueError("--lm: no such file"))
+
+
+@pytest.mark.k2
+def test_what_k2_refuses_falls_back_too(capfd: pytest.CaptureFixture[str]) -> None:
+    from unispeech_cli.decoder.graph_search import GraphSearch
+    from unispeech_cli.decoder.lattice import Beams
+    from unispeech_cli.decoder.nbest import NbestSettings
+    from unispeech_cli.lang.graphs import ctc_topology
+
+    # beams that k2 itself stops at, with the text that all its errors have
+    search = GraphSearch(ctc_topology(4), False, "best path", Beams(-1.0), NbestSettings(), 1.0, None)
+    ladder = Ladder(
+        Rung("one-best", search), (Rung("narrower beams", search.narrowed()),), (Rung("plain search", plain),)
+    )
+    paths, lines = climbed(ladder)
+    assert paths == greedy(LOG_PROB_BTV, LENGTHS)
+    assert lines == [f"{name}: out of memory; plain search instead" for name in "abc"]
+    assert "search_beam" in capfd.readouterr().err
