@@ -39,6 +39,7 @@ TRIGRAMS = {
     ("<s>", "a", "ba"): (-1.2, 0.0), ("a", "ba", "ab"): (-0.1, 0.0), ("ba", "ab", "</s>"): (-0.9, 0.0),
     ("b", "b", "</s>"): (-0.05, 0.0),
 }  # fmt: skip
+Texts = dict[tuple[str, ...], tuple[float, float]]
 Grams = dict[tuple[str, ...], tuple[float, float]]
 
 
@@ -80,7 +81,7 @@ def lm_score(grams: Grams, words: tuple[str, ...]) -> float:
     return max(found.values()) * math.log(10)
 
 
-def texts(log_prob_TV: Tensor) -> dict[tuple[str, ...], tuple[float, float]]:
+def texts(log_prob_TV: Tensor) -> Texts:
     """Every sequence of words that the frames can say: its best path, and the sum of its paths."""
     best: dict[tuple[int, ...], float] = defaultdict(lambda: -math.inf)
     total: dict[tuple[int, ...], float] = defaultdict(float)
@@ -137,18 +138,20 @@ def says(made: WordGraph, path: BestPath) -> tuple[str, ...]:
     return tuple(made.words[word] for word in path.words)
 
 
-def best_of(log_prob_TV: Tensor, grams: Grams, scale: float) -> tuple[tuple[str, ...], float]:
-    scores = {w: best + scale * lm_score(grams, w) for w, (best, _) in texts(log_prob_TV).items()}
+def best_of(said: Texts, grams: Grams, scale: float) -> tuple[tuple[str, ...], float]:
+    scores = {w: best + scale * lm_score(grams, w) for w, (best, _) in said.items()}
     words = max(scores, key=lambda words: scores[words])
     return words, scores[words]
 
 
-def test_hlg_finds_the_best_of_all_texts_at_every_scale(made: WordGraph, log_prob_BTV: Tensor) -> None:
+def test_hlg_finds_the_best_of_all_texts_at_every_scale(
+    made: WordGraph, log_prob_BTV: Tensor, said: list[Texts]
+) -> None:
     scales = (0.0, 0.3, 1.0, 2.0)
     swept = searched(made, log_prob_BTV, "best path", scales=scales)
-    for row, length in enumerate(LENGTHS):
+    for row in range(len(LENGTHS)):
         for scale, path in zip(scales, swept[row], strict=True):
-            words, score = best_of(log_prob_BTV[row, :length], BIGRAMS, scale)
+            words, score = best_of(said[row], BIGRAMS, scale)
             assert says(made, path) == words
             assert path.score == pytest.approx(score, abs=1e-3)
             assert "".join(TABLE.decode(path.ids)) == "|".join(words)
@@ -167,14 +170,14 @@ def test_a_sweep_of_the_lattice_is_decoding_again(
 
 @pytest.mark.parametrize("choice", ["rescored text", "rescored path"])
 def test_a_larger_grammar_replaces_that_of_the_search(
-    made: WordGraph, lang_dir: Path, log_prob_BTV: Tensor, choice: Choice
+    made: WordGraph, lang_dir: Path, log_prob_BTV: Tensor, said: list[Texts], choice: Choice
 ) -> None:
     larger = rescoring_grammar(grammar(lang_dir, lang_dir / "3.arpa", made.words), "cpu")
     scales = (0.4, 1.0, 2.0)
     found = searched(made, log_prob_BTV, choice, grammar=larger, scales=scales, lm_scale=0.5)
-    for row, length in enumerate(LENGTHS):
+    for row in range(len(LENGTHS)):
         for scale, path in zip(scales, found[row], strict=True):
-            words, score = best_of(log_prob_BTV[row, :length], TRIGRAMS, scale)
+            words, score = best_of(said[row], TRIGRAMS, scale)
             assert says(made, path) == words
             assert path.score == pytest.approx(score, abs=1e-3)
             assert len(path.ids) == len(path.frames) == len(path.last)
@@ -186,18 +189,20 @@ def test_a_grammar_scores_texts_with_all_its_ways_to_back_off(
 ) -> None:
     name = f"{max(map(len, grams))}.arpa"
     larger = rescoring_grammar(grammar(lang_dir, lang_dir / name, made.words), "cpu")
-    said = [words for count in range(4) for words in itertools.product(LEXICON, repeat=count)]
-    found = grammar_scores([tuple(made.words.index(word) for word in words) for words in said], larger)
-    assert found == pytest.approx([lm_score(grams, words) for words in said], abs=1e-4)
+    every = [words for count in range(4) for words in itertools.product(LEXICON, repeat=count)]
+    found = grammar_scores([tuple(made.words.index(word) for word in words) for words in every], larger)
+    assert found == pytest.approx([lm_score(grams, words) for words in every], abs=1e-4)
     assert grammar_scores([], larger) == []
 
 
-def test_texts_of_a_lattice_have_the_sums_of_their_paths(lang_dir: Path, log_prob_BTV: Tensor) -> None:
+def test_texts_of_a_lattice_have_the_sums_of_their_paths(
+    lang_dir: Path, log_prob_BTV: Tensor, said: list[Texts]
+) -> None:
     made = word_graph(lang_dir, None)
     found = lattices(log_prob_BTV, torch.tensor(LENGTHS), made.graph, WIDE, has_words=True)
     assert found is not None
     for row, some in zip(found.rows, nbest(found, MANY), strict=True):
-        expected = texts(log_prob_BTV[row, : LENGTHS[row]])
+        expected = said[row]
         assert some[0].total == pytest.approx(max(total for _, total in expected.values()), abs=1e-4)
         for text in some:
             best, total = expected[says(made, text.path)]
@@ -205,18 +210,20 @@ def test_texts_of_a_lattice_have_the_sums_of_their_paths(lang_dir: Path, log_pro
             assert text.total == pytest.approx(total, abs=1e-4)
 
 
-def test_likely_words_and_phrases_gain_their_bonus(made: WordGraph, log_prob_BTV: Tensor) -> None:
+def test_likely_words_and_phrases_gain_their_bonus(
+    made: WordGraph, log_prob_BTV: Tensor, said: list[Texts]
+) -> None:
     b, ba = made.words.index("b"), made.words.index("ba")
     phrases = bias([Phrase((b, b), 9.0)])
     biased = replace(made, graph=with_bonuses(made.graph, {ba: 4.0}))
     found = searched(biased, log_prob_BTV, "best path", phrases=phrases)
-    for row, length in enumerate(LENGTHS):
+    for row in range(len(LENGTHS)):
         scores = {
             words: best
             + lm_score(BIGRAMS, words)
             + 4.0 * words.count("ba")
             + 9.0 * sum(pair == ("b", "b") for pair in itertools.pairwise(words))
-            for words, (best, _) in texts(log_prob_BTV[row, :length]).items()
+            for words, (best, _) in said[row].items()
         }
         words = max(scores, key=lambda words: scores[words])
         assert says(made, found[row][0]) == words

@@ -19,8 +19,11 @@ Search = Callable[[Tensor, Tensor], list[Heard | None]]
 
 Tell = Callable[[str], None]
 
-# besides MemoryError and torch's own error: torch on the CPU, C++ itself, and k2, whose errors all end alike
-MEMORY_ERRORS = ("out of memory", "can't allocate memory", "bad_alloc", "Some bad things happened")
+OUT_OF_MEMORY = "out of memory"
+# how torch and C++ say so, besides torch's own class of errors
+MEMORY_ERRORS = (OUT_OF_MEMORY, "can't allocate memory", "bad_alloc")
+# all that k2 says to Python of its fatal errors, indexes that overflow among them; its reason is printed before
+K2_ERROR = "Some bad things happened"
 NO_WAY = "no way through the graph"
 
 
@@ -77,20 +80,24 @@ class Ladder:
 def _tried(
     rung: Rung, log_prob_BTV: Tensor, frame_lengths_B: Tensor
 ) -> tuple[list[Heard | None], str | None]:
-    """What the search found; all None, and why, where it ran out of memory."""
+    """What the search found; all None, and why, where it ran out of memory or k2 gave up."""
     device = rung.device or log_prob_BTV.device
     try:
         return rung.search(log_prob_BTV.to(device), frame_lengths_B.to(device)), None
     except (MemoryError, RuntimeError) as error:
-        if not is_memory_error(error):
+        reason = reason_of(error)
+        if reason is None:
             raise
     # beyond the handler, so that its traceback holds nothing of the search any more
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return [None] * len(frame_lengths_B), "out of memory"
+    return [None] * len(frame_lengths_B), reason
 
 
-def is_memory_error(error: Exception) -> bool:
-    """Whether this is how torch or k2 say that memory, or room in their indexes, has run out."""
-    known = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-    return known or any(words in str(error) for words in MEMORY_ERRORS)
+def reason_of(error: Exception) -> str | None:
+    """Why a search with less to do may succeed, in words; None for errors that are not of this kind."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return OUT_OF_MEMORY
+    if any(words in str(error) for words in MEMORY_ERRORS):
+        return OUT_OF_MEMORY
+    return "k2 gave up" if K2_ERROR in str(error) else None
