@@ -121,6 +121,11 @@ def log_prob_BTV() -> Tensor:
     return (1.5 * torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(11))).log_softmax(-1)
 
 
+@pytest.fixture(scope="module")
+def said(log_prob_BTV: Tensor) -> list[Texts]:
+    return [texts(log_prob_BTV[row, :length]) for row, length in enumerate(LENGTHS)]
+
+
 def searched(
     made: WordGraph, log_prob_BTV: Tensor, choice: Choice, **options: object
 ) -> list[list[BestPath]]:
