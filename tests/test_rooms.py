@@ -22,9 +22,10 @@ objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
 trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
-decoder.hypotheses decoder.heard decoder.transcriber
+decoder.hypotheses decoder.heard
 decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.biased_graph decoder.nbest decoder.rescoring
-decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches decoder.recognition decoder.results
+decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches decoder.recognition
+decoder.results decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.validation

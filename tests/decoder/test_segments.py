@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from unispeech_cli.decoder.heard import joined
 from unispeech_cli.decoder.search import BestPath, greedy
-from unispeech_cli.decoder.segments import Segment, SegmentSettings, concatenated, pause, segments
+from unispeech_cli.decoder.segments import Segment, SegmentSettings, pause, segments
 
 
 def cut(log_prob_TV: torch.Tensor, parts: int, seconds: float) -> list[Segment]:
@@ -23,9 +24,9 @@ def test_greedy_over_segments_is_greedy_over_the_whole(frames: int, parts: int, 
     log_prob_TV = logit_TV.repeat_interleave(3, 0).log_softmax(-1)
     found = cut(log_prob_TV, parts, 1.0)
     assert all(1 <= len(segment.log_prob_TV) <= 50 for segment in found)
-    joined = [segment.log_prob_TV for segment in found] or [log_prob_TV]
-    assert torch.equal(torch.cat(joined), log_prob_TV)
-    whole, path = heard(log_prob_TV), concatenated((one, heard(one.log_prob_TV)) for one in found)
+    together = [segment.log_prob_TV for segment in found] or [log_prob_TV]
+    assert torch.equal(torch.cat(together), log_prob_TV)
+    whole, path = heard(log_prob_TV), joined((one.first, heard(one.log_prob_TV)) for one in found)
     assert (path.ids, path.frames, path.last) == (whole.ids, whole.frames, whole.last)
     assert path.score == pytest.approx(whole.score)
 

@@ -15,10 +15,11 @@ import soundfile
 import torch
 import yaml
 
+from unispeech_cli.decoder.methods import Method
 from unispeech_cli.decoder.search import greedy
 from unispeech_cli.decoder.segments import SegmentSettings
-from unispeech_cli.decoder.transcriber import LongSettings
-from unispeech_cli.lang.lexicon import write_lexicon
+from unispeech_cli.decoder.transcriber import TranscribeSettings
+from unispeech_cli.lang.lexicon import write_lexicon, write_words
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.model.chunks import ChunkSettings
 from unispeech_cli.model.encoder import EncoderSettings
@@ -95,7 +96,7 @@ def test_the_text_of_a_recording_is_what_the_model_says_of_all_of_it(phones: Pat
     expected = " ".join(table.decode(best.ids)) + "\n"
     assert len(expected) > 100
     # in chunks of a second and segments of less than two, too
-    short = LongSettings(ChunkSettings(1.0, 0.2), SegmentSettings(1.7))
+    short = TranscribeSettings(ChunkSettings(1.0, 0.2), SegmentSettings(1.7))
     assert results([str(path)], phones) == results([str(path)], phones, settings=short) == [expected]
     (line,) = results([str(path)], phones, format="jsonl", settings=short)
     found = json.loads(line)
@@ -114,6 +115,44 @@ def test_letters_make_words(letters: Path, tmp_path: Path) -> None:
     assert results([path], letters) == [" ".join(words) + "\n"]
     (ctm,) = results([path], letters, format="ctm")
     assert [row.split()[4] for row in ctm.splitlines()] == words
+
+
+def test_prefix_beam_goes_segment_by_segment(phones: Path, tmp_path: Path) -> None:
+    path = str(noise(tmp_path / "talk.wav", 3.0))
+    short = TranscribeSettings(segment=SegmentSettings(1.0))
+    (line,) = results([path], phones, format="jsonl", method=Method("prefix-beam"), settings=short)
+    found, (greedily,) = json.loads(line), results([path], phones, format="jsonl")
+    # over all paths of a text: at least that of greedy's one path
+    assert found["score"] > json.loads(greedily)["score"]
+    starts = [token["start"] for token in found["tokens"]]
+    assert starts == sorted(starts) and 2 < starts[-1] < 3
+
+
+@pytest.mark.k2
+def test_words_of_a_graph_have_times(phones: Path, tmp_path: Path) -> None:
+    lang = LangDir(tmp_path / "lang")
+    PHONES.write(lang.tokens)
+    lexicon = {
+        "ab": [("a", "b")],
+        "baka": [("b", "a", "k", "a"), ("b", "a")],
+        "ka": [("k", "a")],
+        "ya": [("ʎ",)],
+    }
+    write_lexicon(lang.lexicon, lexicon)
+    write_words(lang.words, lexicon)
+    path, method = str(noise(tmp_path / "talk.wav", 3.0)), Method("hlg", lang.root)
+    short = TranscribeSettings(segment=SegmentSettings(1.0))
+    (line,) = results([path], phones, format="jsonl", method=method, settings=short)
+    found = json.loads(line)
+    words, tokens = found["words"], found["tokens"]
+    assert len({word["text"] for word in words}) > 1
+    for word in words:
+        inside = [t["text"] for t in tokens if 0 <= t["start"] - word["start"] < word["duration"] - 0.01]
+        assert tuple(inside) in lexicon[word["text"]]
+    assert words[-1]["start"] > 2
+    assert results([path], phones, method=method, settings=short) == [
+        " ".join(w["text"] for w in words) + "\n"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +263,7 @@ def test_what_is_done_stays_and_what_changed_is_done_again(phones: Path, tmp_pat
     _, notes, _ = said(transcribe([str(talks)], phones, out=out))
     assert notes == [f"{out}: 1 of 2 recordings are done; 1 to do"]
     assert changed() == ["a.txt"]
-    other = LongSettings(segment=SegmentSettings(5.0))
+    other = TranscribeSettings(segment=SegmentSettings(5.0))
     _, notes, _ = said(transcribe([str(talks)], phones, out=out, settings=other))
     assert len(notes) == 1 and "is made anew: options segment: " in notes[0]
     assert changed() == ["a.txt", "b.txt"]
@@ -239,7 +278,8 @@ def test_a_given_transcript_is_aligned(kind: str, tmp_path: Path, request: pytes
         write_lexicon(lang.lexicon, {"ab": [("a", "b")], "baba": [("b", "a", "b", "a"), ("b", "a")]})
     path, text = noise(tmp_path / "talk.wav", 2.0), tmp_path / "talk.txt"
     text.write_text("Ab, baba!\n ab\n")
-    options = {"forced": text, "language": "es", "lang_dir": lang.root if kind == "phones" else None}
+    method = Method(lang_dir=lang.root if kind == "phones" else None)
+    options: dict[str, Any] = {"forced": text, "language": "es", "method": method}
     assert results([str(path)], exp, **options) == ["ab baba ab\n"]
     (line,) = results([str(path)], exp, format="jsonl", **options)
     found = json.loads(line)
@@ -280,7 +320,7 @@ def test_transcripts_that_cannot_be_aligned(letters: Path, tmp_path: Path) -> No
     ("options", "complaint"),
     [
         ({"format": "doc"}, "--format doc: known are text, phones, jsonl, ctm, srt, textgrid"),
-        ({"method": "guess"}, "--method guess: known are greedy"),
+        ({"method": Method(lang_dir=Path("lang"))}, r"tokens of the model .* and of lang .* differ: .*ʎ"),
         ({"format": "srt"}, "--format srt is a file for each of 2 recordings: add --out"),
         ({"device": "cuda:99"}, "device cuda:99 does not work here"),
         ({"out": Path("out")}, "would both become talk.txt"),
@@ -291,5 +331,6 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     noise(tmp_path / "talk.wav", 0.1), noise(tmp_path / "talk.flac", 0.1)
+    LETTERS.write(LangDir(Path("lang")).tokens)
     with pytest.raises(ValueError, match=complaint):
         list(transcribe(["talk.wav", "talk.flac"], phones, **options))

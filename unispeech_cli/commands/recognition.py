@@ -80,8 +80,13 @@ def transcribe(
     exp: Annotated[Path, typer.Option(help="Experiment or checkpoint directory.")],
     format: Annotated[str, typer.Option(help="text, phones, jsonl, ctm, srt or textgrid.")] = "text",
     out: Annotated[OptionalPath, typer.Option(help="Directory for a file a recording.")] = None,
-    method: Annotated[str, typer.Option(help="greedy.")] = "greedy",
-    lang_dir: Annotated[OptionalPath, typer.Option(help="Lang directory of the model.")] = None,
+    method: Annotated[str, typer.Option(help="As in decode: greedy, prefix-beam, hlg ...")] = "greedy",
+    lang_dir: Annotated[
+        OptionalPath, typer.Option(help="Its tokens must be the model's; its words for hlg and --forced.")
+    ] = None,
+    lm: Annotated[OptionalPath, typer.Option(help="n-gram language model, ARPA or ARPA.gz.")] = None,
+    rescore_lm: Annotated[OptionalPath, typer.Option(help="A larger one to rescore with.")] = None,
+    bias: Annotated[OptionalPath, typer.Option(help="Likely words and phrases, one a line.")] = None,
     forced: Annotated[
         OptionalPath, typer.Option(help="Align this transcript, or NAME.txt of this directory, instead.")
     ] = None,
@@ -97,18 +102,18 @@ def transcribe(
     Example: unispeech transcribe talk.mp3 lectures/ --exp exp/es/finetune --format srt --out subtitles
     """
     from unispeech_cli.console import show
-    from unispeech_cli.decoder.transcriber import LongSettings
+    from unispeech_cli.decoder.methods import Method
+    from unispeech_cli.decoder.transcriber import TranscribeSettings
     from unispeech_cli.settings import load
     from unispeech_cli.stages import transcribe as stage
 
-    settings = load(LongSettings, config, overrides)
+    settings = load(TranscribeSettings, config, overrides)
     records = stage.transcribe(
         audio,
         exp,
         format=format,
         out=out,
-        method=method,
-        lang_dir=lang_dir,
+        method=Method(method, lang_dir, lm, rescore_lm, None, bias),
         forced=forced,
         language=language or None,
         device=device,

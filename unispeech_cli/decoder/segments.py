@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from unispeech_cli.decoder.search import BLANK, BestPath
+from unispeech_cli.decoder.search import BLANK
 from unispeech_cli.frames import HOP, SAMPLE_RATE
 
 
@@ -52,22 +52,6 @@ def segments(parts: Iterable[Tensor], settings: SegmentSettings) -> Iterator[Seg
             first, held_TV = first + cut, held_TV[cut:].clone()
     if held_TV is not None and len(held_TV):
         yield Segment(first, held_TV)
-
-
-def concatenated(found: Iterable[tuple[Segment, BestPath]]) -> BestPath:
-    """The paths of a recording's segments as one path over its frames."""
-    ids: list[int] = []
-    frames: list[int] = []
-    last: list[int] = []
-    words: list[int] = []
-    score = 0.0
-    for segment, path in found:
-        ids += path.ids
-        frames += [segment.first + frame for frame in path.frames]
-        last += [segment.first + frame for frame in path.last]
-        words += path.words
-        score += path.score
-    return BestPath(tuple(ids), tuple(frames), tuple(last), score, tuple(words))
 
 
 def pause(token_T: Tensor) -> int:

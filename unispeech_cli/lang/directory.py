@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from unispeech_cli import provenance
 from unispeech_cli.atomic import atomic_dir
-from unispeech_cli.lang import phonemizer
+from unispeech_cli.lang import phonemizer, tokens
 from unispeech_cli.lang.lexicon import Pronunciations, write_lexicon, write_words
 from unispeech_cli.lang.subwords import Subwords
 from unispeech_cli.lang.text import VERSION as NORMALIZER_VERSION
@@ -94,3 +94,12 @@ def write(
         if model:
             model.write(fresh.subwords)
         provenance.record(fresh.provenance, {**made, "tokens": len(table), "fingerprint": table.fingerprint})
+
+
+def check_tokens(lang_dir: Path | None, table: TokenTable, model: Path) -> None:
+    """Raises ValueError naming what differs where the tokens of a model are not those of a lang directory."""
+    difference = table.difference(tokens.read(LangDir(lang_dir).tokens)) if lang_dir else None
+    if difference:
+        raise ValueError(
+            f"tokens of the model {model} (first) and of {lang_dir} (second) differ: {difference}"
+        )

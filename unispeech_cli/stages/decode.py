@@ -17,11 +17,11 @@ from unispeech_cli.decoder.methods import Method, SearchSettings
 from unispeech_cli.decoder.recognition import LongCutSettings, Recognition
 from unispeech_cli.decoder.results import write_results
 from unispeech_cli.decoder.searches import open_method
+from unispeech_cli.lang.directory import check_tokens
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.lang.units import Units, units_of
 from unispeech_cli.manifests import read_cuts, units, validate
-from unispeech_cli.paths import DecodeDir, LangDir
+from unispeech_cli.paths import DecodeDir
 from unispeech_cli.provenance import describe, differences
 from unispeech_cli.records import Note, Progress, Records
 from unispeech_cli.trainer.weights import find, load_recognizer
@@ -65,7 +65,7 @@ def decode(
         return
     yield from (Note(f"{out} is decoded anew: {line}") for line in changed or [])
     recognizer, table = load_recognizer(place.root, device)
-    _check_tokens(place.root, table, method.lang_dir)
+    check_tokens(method.lang_dir, table, place.root)
     read = {name: _read(manifest) for name, manifest in test_sets.items()}
     kind, lines = _units([cut for some in read.values() for cut in some], table), list[str]()
     opened = open_method(method, Vocabulary(table, kind), settings.search, device, lines.append)
@@ -148,16 +148,6 @@ def _test_sets(manifests: Sequence[Path]) -> dict[str, Path]:
 def _check_out(out: Path) -> None:
     if out.exists() and not DecodeDir(out).decoded.is_file() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not a decode directory; choose another --out")
-
-
-def _check_tokens(checkpoint: Path, table: TokenTable, lang_dir: Path | None) -> None:
-    if lang_dir is None:
-        return
-    difference = table.difference(read_tokens(LangDir(lang_dir).tokens))
-    if difference:
-        raise ValueError(
-            f"tokens of the model {checkpoint} (first) and of {lang_dir} (second) differ: {difference}"
-        )
 
 
 def _read(manifest: Path) -> list[Cut]:

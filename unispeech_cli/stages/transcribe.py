@@ -10,8 +10,11 @@ from typing import Any, cast
 from unispeech_cli.atomic import write_text
 from unispeech_cli.decoder.formats import FORMATS, Transcription
 from unispeech_cli.decoder.heard import Vocabulary
-from unispeech_cli.decoder.search import greedy
-from unispeech_cli.decoder.transcriber import LongSettings, Transcriber, Transcribing
+from unispeech_cli.decoder.methods import Method
+from unispeech_cli.decoder.searches import open_method
+from unispeech_cli.decoder.transcriber import Transcriber, TranscribeSettings, Transcribing
+from unispeech_cli.lang.directory import check_tokens
+from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.transcript import Speller
 from unispeech_cli.lang.units import units_of
 from unispeech_cli.paths import LangDir, TranscriptDir
@@ -23,7 +26,7 @@ from unispeech_cli.trainer.weights import find, load_recognizer
 SUFFIXES = {name: "TextGrid" if name == "textgrid" else "txt" if name == "text" else name for name in FORMATS}
 """What files of a format are called under --out."""
 
-METHODS = ("greedy",)
+Work = Callable[[Recording], Transcribing]
 
 
 def transcribe(
@@ -32,12 +35,11 @@ def transcribe(
     *,
     format: str = "text",
     out: Path | None = None,
-    method: str = "greedy",
-    lang_dir: Path | None = None,
+    method: Method | None = None,
     forced: Path | None = None,
     language: str | None = None,
     device: str = "cpu",
-    settings: LongSettings | None = None,
+    settings: TranscribeSettings | None = None,
 ) -> Records:
     """Transcribe recordings, or align the transcripts `forced`, in their order; results are `Text` or files in `out`.
 
@@ -45,33 +47,46 @@ def transcribe(
     were made with the same model and options stay. Raises ValueError for arguments that do not go together, and at
     the end where a recording failed.
     """
-    settings = settings or LongSettings()
+    settings, method = settings or TranscribeSettings(), method or Method()
     with tempfile.TemporaryDirectory() as spool:
         found = recordings(audio, Path(spool))
-        _check(format, method, out, len(found))
+        _check(format, out, len(found))
         texts = _transcripts(found, forced)
         if out is not None:
-            lang = LangDir(lang_dir) if lang_dir else None
-            read = [*texts.values(), *((lang.tokens, lang.lexicon) if lang else ())]
-            options = {"method": method, "language": language, **asdict(settings)}
-            inputs = [find(exp).checksums, *(path for path in read if path.is_file())]
-            wanted = describe("transcribe", inputs, options, ["torch"])
+            wanted = _described(exp, method, [*texts.values()], language, settings)
             found = yield from _missing(TranscriptDir(out), SUFFIXES[format], found, wanted)
         if not found:
             return
         recognizer, table = load_recognizer(exp, device)
-        transcriber = Transcriber(recognizer, Vocabulary(table, units_of(table)), settings, device)
-        work: Callable[[Recording], Transcribing] = partial(transcriber.hear, search=greedy)
-        if forced is not None:
-            speller = Speller.of(lang_dir, table, transcriber.vocabulary.units, language)
-            work = partial(_aligned, transcriber, speller, texts)
-        yield from _each(found, work, partial(_kept, format, out))
+        check_tokens(method.lang_dir, table, exp)
+        transcriber, lines = Transcriber(recognizer, settings, device), list[str]()
+        if forced is None:
+            opened = open_method(
+                method, Vocabulary(table, units_of(table)), settings.search, device, lines.append
+            )
+            work: Work = partial(transcriber.hear, opened=opened, tell=lines.append)
+        else:
+            speller = Speller.of(method.lang_dir, table, units_of(table), language)
+            work = partial(_aligned, transcriber, table, speller, texts)
+        yield from _each(found, work, lines, partial(_kept, format, out))
 
 
-def _check(format: str, method: str, out: Path | None, count: int) -> None:
-    for name, value, known in (("format", format, tuple(FORMATS)), ("method", method, METHODS)):
-        if value not in known:
-            raise ValueError(f"--{name} {value}: known are {', '.join(known)}")
+def _described(
+    exp: Path,
+    method: Method,
+    texts: Sequence[Path],
+    language: str | None,
+    settings: TranscribeSettings,
+) -> dict[str, Any]:
+    lang = [LangDir(method.lang_dir).tokens, LangDir(method.lang_dir).lexicon] if method.lang_dir else []
+    inputs = [find(exp).checksums, *method.files, *(path for path in [*texts, *lang] if path.is_file())]
+    options = {"method": method.name, "language": language, **asdict(settings)}
+    return describe("transcribe", inputs, options, ["torch", "k2"])
+
+
+def _check(format: str, out: Path | None, count: int) -> None:
+    if format not in FORMATS:
+        raise ValueError(f"--format {format}: known are {', '.join(FORMATS)}")
     if out is None and count > 1 and format in ("srt", "textgrid"):
         raise ValueError(f"--format {format} is a file for each of {count} recordings: add --out")
 
@@ -88,14 +103,18 @@ def _transcripts(found: Sequence[Recording], forced: Path | None) -> Mapping[str
 
 
 def _aligned(
-    transcriber: Transcriber, speller: Speller, texts: Mapping[str, Path], recording: Recording
+    transcriber: Transcriber,
+    table: TokenTable,
+    speller: Speller,
+    texts: Mapping[str, Path],
+    recording: Recording,
 ) -> Transcribing:
     path = texts[recording.name]
     if not path.is_file():
         raise FileNotFoundError(f"no transcript {path}")
     try:
         spelled = speller.spell(path.read_text(encoding="utf-8"))
-        return (yield from transcriber.align(recording, spelled))
+        return (yield from transcriber.align(recording, table, spelled))
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text") from None
 
@@ -126,13 +145,17 @@ def _is_newer(file: Path, than: Sequence[Path]) -> bool:
 
 def _each(
     found: Sequence[Recording],
-    work: Callable[[Recording], Transcribing],
+    work: Work,
+    lines: list[str],
     keep: Callable[[Transcription], Records],
 ) -> Records:
+    """`lines` are what the search has to say, filled as it goes."""
+    yield from (Note(f"warning: {line}") for line in lines)
+    lines.clear()
     failed = 0
     for number, recording in enumerate(found):
         try:
-            made = yield from _followed(recording, work(recording), number, len(found))
+            made = yield from _followed(recording, work(recording), lines, (number, len(found)))
         except (ValueError, OSError) as error:
             line = str(error) if recording.shown in str(error) else f"{recording.shown}: {error}"
             if len(found) == 1:
@@ -146,15 +169,20 @@ def _each(
 
 
 def _followed(
-    recording: Recording, work: Transcribing, number: int, total: int
+    recording: Recording, work: Transcribing, lines: list[str], place: tuple[int, int]
 ) -> Generator[Record, None, Transcription]:
-    while True:
+    number, total = place
+    made = None
+    while made is None:
         try:
-            minutes = next(work) / 60
+            done = Progress("transcribe", number, total, f"{recording.name}: {next(work) / 60:.1f} min")
         except StopIteration as end:
-            yield Progress("transcribe", number + 1, total)
-            return cast(Transcription, end.value)
-        yield Progress("transcribe", number, total, f"{recording.name}: {minutes:.1f} min")
+            made, done = cast(Transcription, end.value), Progress("transcribe", number + 1, total)
+        said = lines.copy()
+        lines.clear()
+        yield from (Note(f"warning: {line}") for line in said)
+        yield done
+    return made
 
 
 def _kept(format: str, out: Path | None, made: Transcription) -> Records:
