@@ -28,7 +28,7 @@ class PrefixBeams:
     tokens: int = 20
     """So many tokens of a frame are looked at, the likeliest, blank not counted."""
     token_beam: float = 6.0
-    """A token is not looked at when it is so much less likely than the likeliest of the frame."""
+    """A token is not looked at when it is so much less likely than the likeliest, and no bonus makes up for it."""
     blank_certain: float = 0.9995
     """A frame in which blank is more probable than this says nothing else."""
 
@@ -77,7 +77,7 @@ def _decode(log_prob_TV: Tensor, beams: PrefixBeams, bias: Bias, paths: int) -> 
     root.on_blank = 1.0
     alive, log_scale = [root], 0.0
     certain = False
-    for frame in _frames(log_prob_TV, beams):
+    for frame in _frames(log_prob_TV, beams, beams.token_beam + bias.most):
         if frame.blank > beams.blank_certain:
             log_scale += math.log(frame.blank)
             if not certain:
@@ -86,20 +86,18 @@ def _decode(log_prob_TV: Tensor, beams: PrefixBeams, bias: Bias, paths: int) -> 
             certain = True
             continue
         certain = False
-        alive, scale = _kept(_extended(alive, frame, beams, bias), beams)
+        alive, scale = _kept(_extended(alive, frame, beams, bias), beams, bias)
         log_scale += math.log(scale)
     return _best(alive, log_scale, bias, log_prob_TV, paths)
 
 
-def _frames(log_prob_TV: Tensor, beams: PrefixBeams) -> Iterator[_Frame]:
+def _frames(log_prob_TV: Tensor, beams: PrefixBeams, token_beam: float) -> Iterator[_Frame]:
     """What each frame says: blank's probability, and the likeliest tokens with theirs, the likeliest first."""
     for start in range(0, len(log_prob_TV), SLICE):
         prob_TV = log_prob_TV[start : start + SLICE].double().exp().cpu()
         blank_T = prob_TV[:, BLANK].tolist()
         prob_TK, id_TK = prob_TV[:, 1:].topk(min(beams.tokens, prob_TV.shape[1] - 1))
-        looked_at_T = (
-            (prob_TK > prob_TV.amax(-1, keepdim=True) * math.exp(-beams.token_beam)).sum(-1).tolist()
-        )
+        looked_at_T = (prob_TK > prob_TV.amax(-1, keepdim=True) * math.exp(-token_beam)).sum(-1).tolist()
         said = zip(blank_T, looked_at_T, (id_TK + 1).tolist(), prob_TK.tolist(), strict=True)
         for number, (blank, looked_at, ids, probs) in enumerate(said, start):
             yield _Frame(number, blank, list(zip(ids[:looked_at], probs[:looked_at], strict=True)))
@@ -157,12 +155,13 @@ def _extend(prefix: _Prefix, frame: _Frame, bias: Bias, floor: float, touched: l
             child.peak, child.frame = mass, number
 
 
-def _kept(touched: list[_Prefix], beams: PrefixBeams) -> tuple[list[_Prefix], float]:
+def _kept(touched: list[_Prefix], beams: PrefixBeams, bias: Bias) -> tuple[list[_Prefix], float]:
     """The best prefixes, the best first, scaled to a sum of 1 for the best; and the scale."""
     for prefix in touched:
         prefix.rank = (prefix.next_blank + prefix.next_token) * prefix.weight
     touched.sort(key=_rank, reverse=True)
-    bar = touched[0].rank * math.exp(-beams.beam)
+    # a phrase that has but begun may break off: it is no measure for the others
+    bar = touched[0].rank * math.exp(-beams.beam - bias.held[touched[0].state])
     number = min(len(touched), beams.prefixes)
     while number > 1 and touched[number - 1].rank < bar:
         number -= 1
