@@ -124,7 +124,7 @@ def _score(root: Path, decoded: Decoded, scorer: _Scorer) -> _Scored:
 def _confusions(utterances: Mapping[str, Sequence[Aligned]], scorer: _Scorer) -> Confusions | None:
     if not scorer.by_class or "PER" not in utterances:
         return None
-    return confusions((utterance.pairs for utterance in utterances["PER"]), phones())
+    return confusions([utterance.pairs for utterance in utterances["PER"]], phones())
 
 
 def _plain(scored: _Scored, scorer: _Scorer) -> dict[str, Any]:
