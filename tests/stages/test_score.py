@@ -171,6 +171,13 @@ def test_groups_by_length_are_in_order_of_length(tmp_path: Path) -> None:
     assert [row["length"] for row in rows] == ["0-2 s", "2-4 s", "10-15 s", "20- s"]
 
 
+def test_the_interval_and_what_was_drawn_for_it_are_shown(tmp_path: Path) -> None:
+    heard = [phones(str(n), "x y", "x y" if n % 2 else "x z", speaker=f"speaker {n // 2}") for n in range(12)]
+    ((row,),) = tables(decode_dir(tmp_path, "phones", test=heard))
+    # every speaker has one error in four phones
+    assert (row["PER %"], row["95 %"], row["drawn"]) == (25.0, "25.00-25.00", "6 speakers")
+
+
 def test_utterances_without_reference_are_left_out(tmp_path: Path) -> None:
     root = decode_dir(
         tmp_path,
@@ -254,5 +261,5 @@ def test_several_directories_share_a_table(tmp_path: Path) -> None:
     sounds = decode_dir(tmp_path / "a", "phones", test=[phones("a", "x y", "x")])
     letters = decode_dir(tmp_path / "b", "letters", test=[words("a", "xy", "x")])
     (table,) = [record for record in score([sounds, letters]) if isinstance(record, Table)]
-    assert table.columns[4:8] == ("PER %", "CER %", "WER %", "95 %")
+    assert table.columns[4:9] == ("PER %", "CER %", "WER %", "95 %", "drawn")
     assert [row[4:7] for row in table.rows] == [(50.0, None, None), (None, 50.0, 100.0)]

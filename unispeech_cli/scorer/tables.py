@@ -35,8 +35,10 @@ def overview(shown: Sequence[Shown]) -> Table:
     for some in shown:
         rates = {measure: made.total for measure, made in some.result.measures.items()}
         drawn = _interval(some.result.measures[some.result.first].interval)
-        rows.append((*some.head, some.units, *_percents(rates, measures), drawn, *_made_of(some.result.rate)))
-    columns = (*_HEAD, "units", *(f"{measure} %" for measure in measures), "95 %", *MADE_OF)
+        rows.append(
+            (*some.head, some.units, *_percents(rates, measures), *drawn, *_made_of(some.result.rate))
+        )
+    columns = (*_HEAD, "units", *(f"{measure} %" for measure in measures), "95 %", "drawn", *MADE_OF)
     return Table("Error rates", columns, rows)
 
 
@@ -98,8 +100,11 @@ def _group_rows(some: Shown, kind: str, measures: Sequence[str]) -> Iterator[Row
         yield (*some.head, group, *_percents(rates, measures), *_made_of(rate))
 
 
-def _interval(drawn: Interval | None) -> str | None:
-    return None if drawn is None else f"{100 * drawn.low:.2f}-{100 * drawn.high:.2f}"
+def _interval(drawn: Interval | None) -> tuple[str | None, str | None]:
+    """Its bounds in %, and what was drawn for it."""
+    if drawn is None:
+        return None, None
+    return f"{100 * drawn.low:.2f}-{100 * drawn.high:.2f}", f"{drawn.size} {drawn.over}"
 
 
 def _percents(rates: Mapping[str, Rate], measures: Sequence[str]) -> list[float | None]:
