@@ -19,8 +19,8 @@ from unispeech_cli.scorer.results import read_best
 # so many ids are spelled out
 _NAMED = 20
 _COLUMNS = (
-    *("test set", "measure", "A %", "B %", "B - A", "95 %", "relative %", "p bootstrap", "drawn"),
-    *("segments", "z", "p segments", "utterances", "better", "as good", "worse"),
+    *("test set", "measure", "A %", "B %", "B - A", "95 %", "relative %", "p", "drawn"),
+    *("segments", "z", "p (z)", "better", "as good", "worse"),
 )
 Row = tuple[str | int | float | None, ...]
 
@@ -59,8 +59,9 @@ def compare(
     """Compare two results, A and B, each a decode directory or DECODE_DIR:SETTING, on the utterances in both.
 
     Of a directory with several settings the best one is taken, which it must have been scored for. Yields a
-    table of differences by test set and measure, and one of the utterances that changed most. Raises ValueError
-    where nothing can be compared.
+    table of differences by test set and measure (p by paired bootstrap, z and its p by matched pairs of segments;
+    utterances in which B is better, as good, worse), and one of the utterances that changed most. Raises
+    ValueError where nothing can be compared.
     """
     settings = settings or CompareSettings()
     manner = Manner(settings.text, None if glm is None else read_glm(glm), sclite)
@@ -142,9 +143,8 @@ def _row(test_set: str, measure: str, found: Difference) -> Row:
             f"{drawn.interval.size} {drawn.interval.over}",
         )
     segments = (tested.segments, tested.z, tested.p)
-    better, same, worse = found.utterances
     rates = (_percent(found.first), _percent(found.second))
-    return (test_set, measure, *rates, *bootstrap, *segments, better + same + worse, better, same, worse)
+    return (test_set, measure, *rates, *bootstrap, *segments, *found.utterances)
 
 
 def _percent(rate: Rate) -> float | None:
