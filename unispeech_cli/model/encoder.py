@@ -49,9 +49,12 @@ class Encoder(nn.Module):
         if not self.settings.pre_norm:
             x_BTD = self.norm(x_BTD)
         x_BTD = F.dropout(x_BTD, self.settings.dropout, self.training)
+        # without padding there is nothing to mask; a trace must hold for other lengths too
+        known = not self.training and not torch.jit.is_tracing()
+        full = known and int(lengths_B.min()) == x_BTD.shape[1]
         for layer in self.layers:
             if not (self.training and float(torch.rand(())) < self.settings.layerdrop):
-                x_BTD = layer(x_BTD, inside_BT)
+                x_BTD = layer(x_BTD, None if full else inside_BT)
         if self.settings.pre_norm:
             x_BTD = self.norm(x_BTD)
         return x_BTD * inside_BT[:, :, None]
@@ -92,7 +95,7 @@ class Layer(nn.Module):
         self.contract = nn.Linear(settings.ffn_dim, settings.dim)
         self.ffn_norm = nn.LayerNorm(settings.dim)
 
-    def forward(self, x_BTD: Tensor, inside_BT: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, inside_BT: Tensor | None) -> Tensor:
         if self.settings.pre_norm:
             x_BTD = x_BTD + self._drop(self.attention(self.attention_norm(x_BTD), inside_BT))
             return x_BTD + self._drop(self._feed_forward(self.ffn_norm(x_BTD)))
@@ -108,7 +111,7 @@ class Layer(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over the frames inside each utterance."""
+    """Multi-head self-attention over the frames inside each utterance; over all of them where None are given."""
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
@@ -121,23 +124,30 @@ class Attention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
             nn.init.zeros_(projection.bias)
 
-    def forward(self, x_BTD: Tensor, inside_BT: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, inside_BT: Tensor | None) -> Tensor:
         query, key, value = (self._split(project(x_BTD)) for project in (self.query, self.key, self.value))
         dropout = self.dropout if self.training else 0.0
-        mixed_BHTD = attend(query, key, value, inside_BT[:, None, None, :], dropout)
+        allowed = None if inside_BT is None else inside_BT[:, None, None, :]
+        mixed_BHTD = attend(query, key, value, allowed, dropout)
         return self.out(mixed_BHTD.transpose(1, 2).flatten(2))
 
     def _split(self, x_BTD: Tensor) -> Tensor:
         return x_BTD.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-def _attend_plainly(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, dropout: float) -> Tensor:
-    score = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
-    weight = score.masked_fill(~allowed, float("-inf")).softmax(-1)
-    return F.dropout(weight, dropout) @ value
+def _attend_plainly(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, dropout: float
+) -> Tensor:
+    # in place: the scores of a long utterance are by far the largest thing in memory
+    score = (query @ key.transpose(-2, -1)).mul_(query.shape[-1] ** -0.5)
+    if allowed is not None:
+        score = score.masked_fill_(~allowed, float("-inf"))
+    return F.dropout(score.softmax(-1), dropout) @ value
 
 
-def _attend_fused(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, dropout: float) -> Tensor:
+def _attend_fused(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, dropout: float
+) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value, allowed, dropout)
 
 
