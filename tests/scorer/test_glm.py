@@ -4,7 +4,7 @@ import pytest
 
 from unispeech_cli.scorer.glm import Word, read_glm, substitute, words_of
 
-# what NIST's rfilter1 makes of these rules stands in the tests
+# what NIST's rfilter1 makes of these rules stands in the tests, alternatives aside
 RULES = """\
 ;; a map
 * name "test"
