@@ -5,8 +5,8 @@
 The recording is modulated noise, 16-bit at 16 kHz, in a temporary folder. Without --exp the model has random
 weights; blank is favoured so that it says some ten tokens a second, as a trained one does. Each run is a process
 of its own; its memory is the kernel's ru_maxrss, its time that of the work, imports left out. The peer is
-transformers' Wav2Vec2ForCTC of the same shape in its ASR pipeline, chunks of 40 s with 5 s on each side (our
-30 s and 5 s on each side), greedy, on the first recording. Fails where the longest recording takes 200 MB more
+transformers' Wav2Vec2ForCTC of the same shape in its ASR pipeline, chunks of 26 s with 3 s on each side (our
+20 s and 3 s on each side), greedy, on the first recording. Fails where the longest recording takes 200 MB more
 than the first.
 """
 
@@ -58,7 +58,7 @@ def work(audio, exp, format):
         tokenizer=Wav2Vec2CTCTokenizer(str(exp / "vocab.json")), feature_extractor=Wav2Vec2FeatureExtractor(),
     )
     wave, rate = soundfile.read(audio, dtype="float32")
-    return len(made({"raw": wave, "sampling_rate": rate}, chunk_length_s=40, stride_length_s=5)["text"])
+    return len(made({"raw": wave, "sampling_rate": rate}, chunk_length_s=26, stride_length_s=3)["text"])
 """
 TIMED = """
 import json, resource, sys, time, warnings
@@ -118,6 +118,13 @@ def timed(program: str, audio: Path, exp: Path, format: str) -> dict[str, float]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
 
 
+def line(name: str, minutes: float, took: dict[str, float]) -> str:
+    speed = (
+        f"{took['cpu']:.0f} s CPU, {took['wall']:.0f} s wall, {60 * minutes / took['wall']:.0f} x real time"
+    )
+    return f"{name:12} {minutes:5g} min  peak {took['peak']:.0f} MB  {speed}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -128,7 +135,7 @@ def main() -> None:
     parser.add_argument("--format", default="jsonl")
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
-    peaks, walls, exp = [], [], options.exp
+    exp, peaks, first = options.exp, [], {}
     with tempfile.TemporaryDirectory() as folder:
         for minutes in options.minutes:
             audio = Path(folder) / f"{minutes:g}.wav"
@@ -136,16 +143,14 @@ def main() -> None:
             exp = exp or make_model(Path(folder) / "exp", options.preset, audio)
             took = timed(OURS, audio, exp, options.format)
             peaks.append(took["peak"])
-            walls.append(took["wall"])
-            speed = f"{took['wall']:.1f} s, {60 * minutes / took['wall']:.0f} x real time"
-            print(f"unispeech    {minutes:5g} min  peak {took['peak']:.0f} MB  {speed}", flush=True)
+            first = first or took
+            print(line("unispeech", minutes, took), flush=True)
         if not options.no_peer and not options.exp:
-            first = Path(folder) / f"{options.minutes[0]:g}.wav"
-            took = timed(PEER, first, exp, options.format)
-            ratio = took["wall"] / walls[0]
-            line = f"{took['wall']:.1f} s, {60 * options.minutes[0] / took['wall']:.0f} x real time"
-            print(f"transformers {options.minutes[0]:5g} min  peak {took['peak']:.0f} MB  {line}")
-            print(f"unispeech takes {1 / ratio:.2f} of transformers' time")
+            minutes = options.minutes[0]
+            took = timed(PEER, Path(folder) / f"{minutes:g}.wav", exp, options.format)
+            print(line("transformers", minutes, took))
+            ratios = {name: first[name] / took[name] for name in ("cpu", "wall", "peak")}
+            print("of transformers':", ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
     print(
         f"{peaks[-1] - peaks[0]:.0f} MB more for {options.minutes[-1]:g} min than for {options.minutes[0]:g}"
     )

@@ -27,11 +27,11 @@ Wave = NDArray[np.float32]
 class ChunkSettings:
     """How recordings longer than `seconds` are recognised: in chunks of as much, and context on each side.
 
-    5 s are more than the 1.3 s of the convolution over positions; more context changes words seldom and costs time.
+    Together they are as long as the longest utterances of training; the convolution over positions reaches 1.3 s.
     """
 
-    seconds: float = 30.0
-    overlap: float = 5.0
+    seconds: float = 20.0
+    overlap: float = 3.0
 
     def __post_init__(self) -> None:
         if self.seconds < 1 or self.overlap < 0:
