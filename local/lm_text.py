@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO, cast
 
 from unispeech_cli.atomic import atomic_file
 from unispeech_cli.lang.text import VERSION, normalize
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("out", type=Path, help="text to write, gzipped")
+    parser.add_argument("out", type=Path, help="text to write; gzipped where it is called so")
     parser.add_argument("files", type=Path, nargs="+", help=f"text, text.gz, or cuts{MANIFEST}")
     parser.add_argument("--language", default="en")
     parser.add_argument("--words", action="store_true", help="write the words, each once, one a line")
@@ -44,18 +45,18 @@ def make(out: Path, files: Sequence[Path], language: str, words: bool) -> None:
         return
     sentences = (sentence for path in files for sentence in read(path, language))
     lines = sorted({word for sentence in sentences for word in sentence.split()}) if words else sentences
-    with atomic_file(out) as fresh, gzip.open(fresh, "wt", encoding="utf-8") as text:
+    with atomic_file(out) as fresh, opened(fresh, "wt") as text:
         text.writelines(f"{line}\n" for line in lines)
     record(mark, wanted)
 
 
+def opened(path: Path, mode: str) -> TextIO:
+    return cast(TextIO, (gzip.open if path.suffix == ".gz" else open)(path, mode, encoding="utf-8"))
+
+
 def read(path: Path, language: str) -> Iterator[str]:
     """The sentences of a file that have words."""
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
+    with opened(path, "rt") as lines:
         said = (
             map(_transcript, lines)
             if path.name.endswith(MANIFEST)

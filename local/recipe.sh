@@ -77,8 +77,9 @@ decode() { # decode SYSTEM TARGET
     --device "$device"
 }
 
-# the directories to be scored
+# the directories to be scored, and those scored already
 decoded() { echo "$(tuned "$1" "$2")/decode"; } # decoded SYSTEM TARGET
+scored() { :; } # scored SYSTEM TARGET
 
 decode_systems() {
   local system t
@@ -100,6 +101,6 @@ summarize_systems() {
     summary=$exp/summary-$t.json
     [ "$t" != "${target%% *}" ] || summary=$exp/summary.json
     python local/summarize.py "$summary" --seed "$seed" \
-      $(for system in $systems; do echo --system "$system" "$(tuned "$system" "$t")" $(decoded "$system" "$t"); done)
+      $(for system in $systems; do echo --system "$system" "$(tuned "$system" "$t")" $(decoded "$system" "$t") $(scored "$system" "$t"); done)
   done
 }

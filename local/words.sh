@@ -14,10 +14,17 @@ lm_orders() {
 }
 
 language_models() { # of $lm_orders, and the decoding graph
-  local order published
+  local order published text=
   for order in $(lm_orders); do
     published=$(published_lm "$order")
-    if [ -n "$published" ]; then lower_case "$published" "$lm/$order-gram.arpa"; else train_lm "$order"; fi
+    if [ -n "$published" ]; then
+      lower_case "$published" "$lm/$order-gram.arpa"
+    else
+      [ -n "$text" ] || normal_text
+      text=$lm/text.gz
+      local/train_lm.sh "$text" "$lm/$order-gram.arpa" --order "$order" --prune "$prune" \
+        $([ -z "$(lm_words)" ] || echo "--words $lm/words")
+    fi
   done
   [ -z "$(lm_orders)" ] || unispeech graph "$(lang_dir)" --lm "$lm/3-gram.arpa"
 }
@@ -30,23 +37,20 @@ lower_case() {
   mv "$2.part" "$2"
 }
 
-train_lm() { # train_lm ORDER
-  local words=
+# text.gz, and words where the text holds more of them than there are to be
+normal_text() {
+  local words
   mkdir -p "$lm"
   python local/lm_text.py "$lm/text.gz" $(lm_text)
-  if [ -n "$(lm_words)" ]; then
-    python local/lm_text.py --words "$lm/words.gz" $(lm_words)
-    gzip -dc "$lm/words.gz" >"$lm/words"
-    words=$lm/words
-  fi
-  local/train_lm.sh "$lm/text.gz" "$lm/$1-gram.arpa" --order "$1" --prune "$prune" ${words:+--words "$words"}
+  words=$(lm_words)
+  [ -z "$words" ] || python local/lm_text.py --words "$lm/words" $words
 }
 
 # method_options METHOD: what the graph methods take besides their name
 method_options() {
   case "$1" in
     hlg) echo "--lm $lm/3-gram.arpa" ;;
-    *-rescoring) echo "--lm $lm/3-gram.arpa --rescoring-lm $lm/4-gram.arpa" ;;
+    *-rescoring) echo "--lm $lm/3-gram.arpa --rescore-lm $lm/4-gram.arpa" ;;
   esac
 }
 
@@ -54,7 +58,7 @@ decode_to() { # decode_to SYSTEM TARGET METHOD OUT CUTS|OPTION...
   local system=$1 t=$2 method=$3 out=$4
   shift 4
   unispeech decode "$(tuned "$system" "$t")" "$@" --out "$out" --method "$method" --lang-dir "$(lang_dir "$t")" \
-    --device "$device" $(method_options "$method")
+    --device "$device" $(method_options "$method") ${decode_config:+--config "$decode_config"}
 }
 
 # with a language model, its scale is the one that does best on dev
@@ -66,7 +70,7 @@ decode() { # decode SYSTEM TARGET
       decode_to "$1" "$2" "$method" "$out" $(dev_cuts "$2") $(test_cuts "$2")
     else
       decode_to "$1" "$2" "$method" "${out}_dev" $(dev_cuts "$2") --lm-scales "$scales"
-      unispeech score ${score_options:-} "${out}_dev" >/dev/null
+      [ "${out}_dev/score.json" -nt "${out}_dev/decode.json" ] || unispeech score ${score_options:-} "${out}_dev" >/dev/null
       decode_to "$1" "$2" "$method" "$out" $(test_cuts "$2") --lm-scales "${out}_dev"
     fi
   done
@@ -74,8 +78,12 @@ decode() { # decode SYSTEM TARGET
 
 decoded() { # decoded SYSTEM TARGET
   local method
+  for method in $methods; do echo "$(tuned "$1" "$2")/decode_$method"; done
+}
+
+scored() { # scored SYSTEM TARGET
+  local method
   for method in $methods; do
-    echo "$(tuned "$1" "$2")/decode_$method"
     [ -z "$(method_options "$method")" ] || echo "$(tuned "$1" "$2")/decode_${method}_dev"
   done
 }

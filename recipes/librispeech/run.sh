@@ -21,6 +21,7 @@ systems="unispeech ctc-transfer scratch"  # and contrastive
 methods="greedy hlg lattice-rescoring"
 scales=            # of the language model, tried on dev: 0.2,0.4,0.6
 conf=              # <system>-{pretrain,finetune}.yaml
+decode_config=     # settings of decode, as beams
 preset=
 seed=1
 device=cpu

@@ -20,6 +20,7 @@ methods="greedy hlg lattice-rescoring"
 glm=               # NIST global map: words brought to one form before they are scored
 scales=            # of the language model, tried on dev: 0.2,0.4,0.6
 conf=              # <system>-{continue,finetune}.yaml
+decode_config=     # settings of decode, as beams
 preset=
 seed=1
 device=cpu
