@@ -57,6 +57,20 @@ def test_a_recording_that_breaks_off_is_an_error(tmp_path: Path, suffix: str) ->
         list(blocks(path, "talk"))
 
 
+def test_the_mp3_decoder_does_not_talk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "page.mp3").write_text("<html>not found</html>" * 50)
+    with pytest.raises(ValueError, match=r"page\.mp3: not readable as audio \(Format not recognised\)"):
+        list(blocks(tmp_path / "page.mp3"))
+    soundfile.write(tmp_path / "a.mp3", NOISE[:160_000, 0], 16_000)
+    data = bytearray((tmp_path / "a.mp3").read_bytes())
+    data[20_000:20_800] = bytes(800)
+    (tmp_path / "a.mp3").write_bytes(data)
+    # a hole is left out or is silence
+    assert 9 * 16_000 < len(streamed(tmp_path / "a.mp3")) <= 160_000
+    print("heard", file=sys.stderr)
+    assert capfd.readouterr().err == "heard\n"
+
+
 def test_what_is_missing_or_empty(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     soundfile.write(tmp_path / "none.wav", NOISE[:0, 0], 16_000)

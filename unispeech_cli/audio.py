@@ -127,6 +127,8 @@ def _peek_other(source: Source, shown: str) -> AudioInfo:
 
 def _reason(error: Exception) -> str:
     said = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    # what it says of a file called .mp3 that is none
+    said = "Format not recognised" if said.startswith("File does not exist") else said
     return said or f"libsndfile error {getattr(error, 'code', '')}"
 
 

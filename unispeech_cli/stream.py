@@ -3,13 +3,14 @@
 What libsndfile reads is read by it; anything else goes through ffmpeg where that is on the path.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import soundfile
@@ -37,7 +38,8 @@ def blocks(path: Path, shown: str = "") -> Iterator[Wave]:
     """
     shown = shown or str(path)
     try:
-        info = peek(path)
+        with _quiet():
+            info = peek(path)
     except ValueError as error:
         reason = str(error).replace(str(path), shown)
         if "not readable as audio" not in reason:
@@ -63,17 +65,39 @@ def resampled(waves: Iterable[Wave], rate: int) -> Iterator[Wave]:
 def _by_libsndfile(path: Path, shown: str, info: AudioInfo) -> Iterator[Wave]:
     read, rate = 0, info.sampling_rate
     try:
-        with soundfile.SoundFile(mp3.playable(path)) as file:
-            while len(block := file.read(BLOCK_SECONDS * rate, dtype="float32", always_2d=True)):
+        with _quiet():
+            file = soundfile.SoundFile(mp3.playable(path))
+        with file:
+            while len(block := _next_block(file)):
                 read += len(block)
                 yield block.mean(axis=1) if info.channels > 1 else block[:, 0]
     except soundfile.LibsndfileError as error:
+        second, reason = read // rate, error.error_string.rstrip(". ")
         raise ValueError(
-            f"{shown}: damaged after {read / rate:.1f} s ({error.error_string.rstrip('.')})"
+            f"{shown}: damaged between {second} and {second + BLOCK_SECONDS} s ({reason})"
         ) from None
     if read < info.num_samples - TOLERANCE * rate:
         promised = f"{read / rate:.1f} s of the {info.seconds:.1f} s that its header promises"
         raise ValueError(f"{shown}: truncated: it holds {promised}")
+
+
+def _next_block(file: soundfile.SoundFile) -> Wave:
+    with _quiet():
+        return cast(Wave, file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """libsndfile's mp3 decoder talks to stderr, past Python; what matters comes as an error."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _by_ffmpeg(path: Path, shown: str, reason: str) -> Iterator[Wave]:
