@@ -67,7 +67,7 @@ decode() { # decode SYSTEM TARGET
   for method in $methods; do
     out=$(tuned "$1" "$2")/decode_$method
     if [ -z "$(method_options "$method")" ]; then
-      decode_to "$1" "$2" "$method" "$out" $(dev_cuts "$2") $(test_cuts "$2")
+      decode_to "$1" "$2" "$method" "$out" $({ dev_cuts "$2"; test_cuts "$2"; } | sort -u)
     else
       decode_to "$1" "$2" "$method" "${out}_dev" $(dev_cuts "$2") --lm-scales "$scales"
       [ "${out}_dev/score.json" -nt "${out}_dev/decode.json" ] || unispeech score ${score_options:-} "${out}_dev" >/dev/null
