@@ -24,7 +24,7 @@ seed=1
 device=cpu
 nj=2               # processes of prepare
 jobs=              # trainings at once; 3 with --mini, else 1
-hours=en=0.9,it=0.058  # of the mini corpora
+hours=en=1.2,it=0.042  # of the mini corpora
 dev_minutes=3
 test_minutes=6
 
