@@ -1,3 +1,6 @@
+import resource
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -92,3 +95,39 @@ def test_what_k2_refuses_falls_back_too(capfd: pytest.CaptureFixture[str]) -> No
     assert paths == greedy(LOG_PROB_BTV, LENGTHS)
     assert lines == [f"{name}: k2 gave up; plain search instead" for name in "abc"]
     assert "search_beam" in capfd.readouterr().out
+
+
+@pytest.mark.k2
+def test_under_a_real_limit_of_memory_the_search_narrows_before_k2_would_die() -> None:
+    from unispeech_cli.decoder.graph_search import GraphSearch
+    from unispeech_cli.decoder.lattice import Beams
+    from unispeech_cli.decoder.memory import BYTES_PER_ARC, WINDOW, free_memory
+    from unispeech_cli.decoder.nbest import NbestSettings
+    from unispeech_cli.lang.graphs import ctc_topology
+
+    tokens = 400
+    graph = ctc_topology(tokens)
+    log_prob_BTV = torch.randn(2, 9, tokens, generator=torch.Generator().manual_seed(4)).log_softmax(-1)
+    search = GraphSearch(graph, False, "best path", Beams(), NbestSettings(), 1.0, None)
+    ladder = Ladder(
+        Rung("one-best", search), (Rung("narrower beams", search.narrowed()),), (Rung("plain search", plain),)
+    )
+    lines: list[str] = []
+    lengths, names = torch.tensor([9, 7]), ["a", "b"]
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    # less than half of what one utterance may take at worst
+    room = WINDOW * tokens * tokens * BYTES_PER_ARC // 3
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space() + room, before[1]))
+        assert free_memory(graph.device) <= room
+        heard = ladder(log_prob_BTV, lengths, names, lines.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert [path for (path,) in heard] == greedy(log_prob_BTV, lengths)
+    assert lines == [f"{name}: out of memory; plain search instead" for name in names]
+
+
+def address_space() -> int:
+    """Bytes of this process's address space."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()

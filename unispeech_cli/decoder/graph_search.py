@@ -13,6 +13,7 @@ from unispeech_cli.decoder.bias import Bias
 from unispeech_cli.decoder.biased_graph import with_phrases
 from unispeech_cli.decoder.fallback import Heard
 from unispeech_cli.decoder.lattice import Beams, Lattices, best_paths, lattices, scaled
+from unispeech_cli.decoder.memory import check_room
 from unispeech_cli.decoder.nbest import NbestSettings, nbest
 from unispeech_cli.decoder.rescoring import Grammar, rescored, rescored_texts
 from unispeech_cli.decoder.search import NOTHING, BestPath
@@ -37,7 +38,11 @@ class GraphSearch:
     phrases: Bias | None = None
 
     def __call__(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
-        """Paths of each utterance; empty ones without frames, None where no way leads to a final state."""
+        """Paths of each utterance; empty ones without frames, None where no way leads to a final state.
+
+        Raises MemoryError, torch's and k2's errors where memory runs out.
+        """
+        check_room(self.graph, len(frame_lengths_B), self.beams)
         results: list[Heard | None] = [(NOTHING,) * len(self.scales or (0,))] * len(frame_lengths_B)
         found = lattices(
             log_prob_BTV,
