@@ -28,9 +28,10 @@ decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.sea
 decoder.results decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
-scorer.comparison scorer.validation
+scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
+scorer.validation
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
-stages.transcribe stages.score stages.compare
+stages.transcribe stages.score stages.compare stages.report
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 cli __main__
 """.split()

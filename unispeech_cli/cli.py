@@ -28,6 +28,7 @@ for command in (
     recognition.transcribe,
     scoring.score,
     scoring.compare,
+    scoring.report,
 ):
     app.command()(command)
 

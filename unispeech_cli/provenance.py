@@ -42,6 +42,11 @@ def differences(mark: Path, wanted: Mapping[str, Any]) -> list[str] | None:
         raise ValueError(
             f"{mark} is not the JSON that this program writes; remove it to run the stage again"
         ) from None
+    return compare(found, wanted)
+
+
+def compare(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """How one record differs from another: a line for each part, [] where they are the same."""
     return [line for part in wanted for line in _lines(part, found.get(part), wanted[part])]
 
 

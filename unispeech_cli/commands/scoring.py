@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Config, Json, OptionalPath, Overrides
+from unispeech_cli.commands.options import Config, Cuts, Json, OptionalPath, Overrides
 
 Sclite = Annotated[
     bool, typer.Option("--sclite", help="Align as NIST's sclite does: 4 a substitution, 3 the rest.")
@@ -64,3 +64,27 @@ def compare(
 
     settings = load(stage.CompareSettings, config, overrides)
     show(stage.compare(first, second, sclite=sclite, glm=glm, settings=settings), as_json)
+
+
+def report(
+    decode_dirs: Annotated[list[Path], typer.Argument(help="What decode wrote and score has scored.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    cuts: Annotated[
+        Cuts, typer.Option(help="Manifest to read audio from, if not those decoded; repeatable.")
+    ] = [],  # noqa: B006
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+) -> None:
+    """Scored decodings -> one HTML page: error rates, confusions, the worst utterances and how they sound.
+
+    Reads DECODE_DIRs and the cuts' audio; writes OUT, which needs no other file and no network.
+
+    Example: unispeech report exp/unispeech/decode exp/scratch/decode --out report.html --set worst=30
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.scorer.report import ReportSettings
+    from unispeech_cli.settings import load
+    from unispeech_cli.stages import report as stage
+
+    settings = load(ReportSettings, config, overrides)
+    show(stage.report(decode_dirs, out, cuts=cuts, settings=settings))
