@@ -3,6 +3,17 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+
+class _Named:
+    """A file or folder of a fixed name in the directory `root` of whoever has it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, place: Any, owner: type) -> Path:
+        return Path(place.root) / self._name
 
 
 @dataclass(frozen=True)
@@ -22,10 +33,8 @@ class ManifestDir:
         """What made the manifests of a corpus; written last."""
         return self.root / f".{stage}-{corpus}.json"
 
-    @property
-    def index(self) -> Path:
-        """Where training keeps its indexes of the manifests here."""
-        return self.root / ".index"
+    index = _Named(".index")
+    """Where training keeps its indexes of the manifests here."""
 
     def audio(self, corpus: str) -> "AudioDir":
         """Where transcoded audio goes."""
@@ -50,21 +59,10 @@ class IndexDir:
 
     root: Path
 
-    @property
-    def lines(self) -> Path:
-        return self.root / "cuts.jsonl"
-
-    @property
-    def offsets(self) -> Path:
-        return self.root / "offsets.npy"
-
-    @property
-    def seconds(self) -> Path:
-        return self.root / "seconds.npy"
-
-    @property
-    def units(self) -> Path:
-        return self.root / "units.json"
+    lines = _Named("cuts.jsonl")
+    offsets = _Named("offsets.npy")
+    seconds = _Named("seconds.npy")
+    units = _Named("units.json")
 
 
 @dataclass(frozen=True)
@@ -73,25 +71,11 @@ class LangDir:
 
     root: Path
 
-    @property
-    def tokens(self) -> Path:
-        return self.root / "tokens.txt"
-
-    @property
-    def lexicon(self) -> Path:
-        return self.root / "lexicon.txt"
-
-    @property
-    def words(self) -> Path:
-        return self.root / "words.txt"
-
-    @property
-    def subwords(self) -> Path:
-        return self.root / "bpe.model"
-
-    @property
-    def provenance(self) -> Path:
-        return self.root / "provenance.json"
+    tokens = _Named("tokens.txt")
+    lexicon = _Named("lexicon.txt")
+    words = _Named("words.txt")
+    subwords = _Named("bpe.model")
+    provenance = _Named("provenance.json")
 
     def graph(self, name: str) -> "GraphDir":
         """Graphs made of this directory, or of it and a language model."""
@@ -104,35 +88,19 @@ class GraphDir:
 
     root: Path
 
-    @property
-    def words(self) -> Path:
-        return self.root / "words.txt"
-
-    @property
-    def lexicon(self) -> Path:
-        return self.root / "lexicon.txt"
-
-    @property
-    def lexicon_disambig(self) -> Path:
-        return self.root / "lexicon_disambig.txt"
-
-    @property
-    def added(self) -> Path:
-        """Words of the language model that the lang directory's lexicon lacks, with their pronunciations."""
-        return self.root / "words_added.txt"
-
-    @property
-    def dropped(self) -> Path:
-        """Words of the language model that are not searched for, and why."""
-        return self.root / "words_dropped.tsv"
+    words = _Named("words.txt")
+    lexicon = _Named("lexicon.txt")
+    lexicon_disambig = _Named("lexicon_disambig.txt")
+    added = _Named("words_added.txt")
+    """Words of the language model that the lang directory's lexicon lacks, with their pronunciations."""
+    dropped = _Named("words_dropped.tsv")
+    """Words of the language model that are not searched for, and why."""
 
     def fst(self, name: str) -> Path:
         """A graph by its name: L, L_disambig, G, HL, HLG."""
         return self.root / f"{name}.safetensors"
 
-    @property
-    def provenance(self) -> Path:
-        return self.root / "provenance.json"
+    provenance = _Named("provenance.json")
 
 
 @dataclass(frozen=True)
@@ -141,33 +109,13 @@ class CheckpointDir:
 
     root: Path
 
-    @property
-    def weights(self) -> Path:
-        return self.root / "model.safetensors"
-
-    @property
-    def optimizer(self) -> Path:
-        return self.root / "optimizer.safetensors"
-
-    @property
-    def state(self) -> Path:
-        return self.root / "state.json"
-
-    @property
-    def random(self) -> Path:
-        return self.root / "random.safetensors"
-
-    @property
-    def settings(self) -> Path:
-        return self.root / "settings.yaml"
-
-    @property
-    def tokens(self) -> Path:
-        return self.root / "tokens.txt"
-
-    @property
-    def checksums(self) -> Path:
-        return self.root / "checksums.json"
+    weights = _Named("model.safetensors")
+    optimizer = _Named("optimizer.safetensors")
+    state = _Named("state.json")
+    random = _Named("random.safetensors")
+    settings = _Named("settings.yaml")
+    tokens = _Named("tokens.txt")
+    checksums = _Named("checksums.json")
 
 
 @dataclass(frozen=True)
@@ -176,39 +124,20 @@ class ExpDir:
 
     root: Path
 
-    @property
-    def settings(self) -> Path:
-        return self.root / "settings.yaml"
-
-    @property
-    def inputs(self) -> Path:
-        """Which manifests and which initial weights this experiment is made from."""
-        return self.root / "inputs.json"
-
-    @property
-    def tokens(self) -> Path:
-        return self.root / "tokens.txt"
-
-    @property
-    def log(self) -> Path:
-        return self.root / "log"
+    settings = _Named("settings.yaml")
+    inputs = _Named("inputs.json")
+    """Which manifests and which initial weights this experiment is made from."""
+    tokens = _Named("tokens.txt")
+    log = _Named("log")
 
     def log_file(self, stage: str) -> Path:
         return self.log / f"log-{stage}"
 
-    @property
-    def metrics(self) -> Path:
-        """One JSON line per logged update: functions of data and weights only."""
-        return self.root / "metrics.jsonl"
-
-    @property
-    def timing(self) -> Path:
-        """One JSON line per logged update: seconds, memory."""
-        return self.root / "timing.jsonl"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.root / "tensorboard"
+    metrics = _Named("metrics.jsonl")
+    """One JSON line per logged update: functions of data and weights only."""
+    timing = _Named("timing.jsonl")
+    """One JSON line per logged update: seconds, memory."""
+    tensorboard = _Named("tensorboard")
 
     @property
     def best(self) -> CheckpointDir:
@@ -250,14 +179,9 @@ class DecodeDir:
         """Phones, letters or pieces with their times, beside those of words."""
         return self.root / f"{test_set}-{setting}.{units}.ctm"
 
-    @property
-    def decoded(self) -> Path:
-        """What was decoded: test sets, method, settings, units, provenance; written last by decode."""
-        return self.root / "decode.json"
-
-    @property
-    def score(self) -> Path:
-        return self.root / "score.json"
+    decoded = _Named("decode.json")
+    """What was decoded: test sets, method, settings, units, provenance; written last by decode."""
+    score = _Named("score.json")
 
 
 @dataclass(frozen=True)
