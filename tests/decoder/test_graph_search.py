@@ -265,3 +265,15 @@ def test_what_no_path_can_say_is_none_and_no_frames_say_nothing(made: WordGraph)
     none, nothing = search(log_prob_BTV, torch.tensor([5, 0]))
     assert none is None
     assert nothing == (BestPath((), (), (), 0.0),) * 2
+
+
+def test_the_text_of_the_best_path_is_among_few_that_are_drawn(log_prob_BTV: Tensor) -> None:
+    from unispeech_cli.decoder.search import greedy
+    from unispeech_cli.lang.graphs import ctc_topology
+
+    found = lattices(log_prob_BTV, torch.tensor(LENGTHS), ctc_topology(4), WIDE, has_words=False)
+    assert found is not None
+    expected = greedy(log_prob_BTV, torch.tensor(LENGTHS))
+    for row, some in zip(found.rows, nbest(found, NbestSettings(paths=1, scale=0.01)), strict=True):
+        assert expected[row].ids in [text.ids for text in some]
+        assert len(some) <= 2

@@ -39,7 +39,7 @@ def nbest(found: Lattices, settings: NbestSettings, scored_by: Lattice | None = 
     `scored_by` are the same lattices with the scores that count; else those count by which texts are drawn.
     """
     k2 = import_k2()
-    drawn = _drawn(found.fsas, settings)
+    drawn = _drawn(found, settings)
     flat = [(row, ids) for row, texts in enumerate(drawn) for ids in texts]
     texts: list[list[Text]] = [[] for _ in drawn]
     if not flat:
@@ -59,14 +59,22 @@ def nbest(found: Lattices, settings: NbestSettings, scored_by: Lattice | None = 
     return [sorted(some, key=lambda text: -text.total) for some in texts]
 
 
-def _drawn(fsas: Lattice, settings: NbestSettings) -> list[list[tuple[int, ...]]]:
-    """Different texts of each lattice."""
+def _drawn(found: Lattices, settings: NbestSettings) -> list[list[tuple[int, ...]]]:
+    """Different texts of each lattice, that of the best path first."""
     k2 = import_k2()
-    flattened = fsas.clone()
+    flattened = found.fsas.clone()
     flattened.scores = flattened.scores * settings.scale
     paths = k2.random_paths(flattened, use_double_scores=True, num_paths=settings.paths)
-    texts = _texts(fsas.aux_labels, paths).remove_values_leq(0).tolist()
-    return [list(dict.fromkeys(tuple(ids) for ids in some)) for some in texts]
+    texts = _texts(flattened.aux_labels, paths).remove_values_leq(0).tolist()
+    # a draw from many texts may miss it
+    best = [
+        [path.words if found.has_words else path.ids] if path is not None else []
+        for path in best_paths(found.fsas, found.has_words)
+    ]
+    return [
+        list(dict.fromkeys([*first, *(tuple(ids) for ids in some)]))
+        for first, some in zip(best, texts, strict=True)
+    ]
 
 
 def _texts(aux_labels: Any, paths: Any) -> Any:
