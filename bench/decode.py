@@ -4,10 +4,10 @@
 
 All of them decode the same log-probabilities with the same 3-gram, an ARPA file, one thread, each in a process of
 its own; its memory is the kernel's VmHWM (imports, graph and language model included), its time that of the
-search alone. The log-probabilities are those of a small convolutional network, trained here with CTC for a minute
-to spell verses of the King James Bible from noisy vectors, a few a letter; the verses decoded are not among them,
-nor in the text of the 3-gram. The weight of the language model (and of words, where a peer has one) is chosen for
-each on other such verses. Real time is 20 ms a frame.
+processor in the search alone. The log-probabilities are those of a small convolutional network, trained here with
+CTC to spell verses of the King James Bible from noisy vectors, a few a letter; the verses decoded are not among
+them, nor in the text of the 3-gram. The weight of the language model (and of words, where a peer has one) is chosen
+for each on other such verses. Real time is 20 ms a frame.
 
 Needs the `bench` extra: pip install pyctcdecode kenlm flashlight-text.
 """
@@ -186,14 +186,17 @@ def flashlight(name: str, folder: Path, weight: float, word_bonus: float) -> Dec
     trie, start = fl.Trie(len(symbols), ids["|"]), lm.start(False)
     for index in range(1, words.index_size()):
         _, score = lm.score(start, index)
-        trie.insert([ids[letter] for letter in words.get_entry(index)], index, score)
+        trie.insert([ids[letter] for letter in (*words.get_entry(index), "|")], index, score)
     trie.smear(fl.SmearingMode.MAX)
     settings = fl.LexiconDecoderOptions(
-        lm_weight=weight, word_score=word_bonus, unk_score=-np.inf, sil_score=0.0,
+        lm_weight=weight * np.log(10), word_score=word_bonus, unk_score=-np.inf, sil_score=0.0,
         criterion_type=fl.CriterionType.CTC, **common,
     )  # fmt: skip
     made = fl.LexiconDecoder(settings, trie, lm, ids["|"], 0, 0, [], False)
-    return lambda log_probs: [_worded(made, one, words) for one in log_probs]
+    # its words end with the boundary, and so must the last one
+    ending = np.full((1, len(symbols)), -30.0, np.float32)
+    ending[0, ids["|"]] = 0.0
+    return lambda log_probs: [_worded(made, np.concatenate([one, ending]), words) for one in log_probs]
 
 
 def _best(decoder: Any, log_prob_TV: np.ndarray) -> Any:
@@ -229,9 +232,9 @@ def work(name: str, folder: Path, count: int) -> dict[str, Any]:
     tuned = min(grid, key=lambda pair: errors(held[:count], make(name, folder, *pair)(log_probs[:count])))
     decode = make(name, folder, *tuned)
     decode(log_probs[:2])
-    started = time.perf_counter()
+    started = time.process_time()
     heard = decode(log_probs[count:])
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     wrong, speech = errors(held[count:], heard), sum(map(len, log_probs[count:])) * SECONDS_PER_FRAME
     return {
         "wer": 100 * wrong / sum(len(line.split()) for line in held[count:]),
