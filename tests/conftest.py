@@ -1,5 +1,7 @@
-"""Tests that need k2 or panphon are deselected and counted where it cannot be imported; audio that can be learnt."""
+"""Tests that need k2, panphon or a browser are deselected and counted where it is not; audio that can be learnt."""
 
+import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,8 +27,18 @@ def k2_works() -> bool:
     return hasattr(k2, "ctc_loss")
 
 
+def find_chromium() -> str | None:
+    """$CHROMIUM, or a Chromium on the path."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
 # what a marked test needs, and whether it is here
-NEEDS = {"k2": k2_works, "panphon": lambda: find_spec("panphon") is not None}
+NEEDS: dict[str, Callable[[], bool]] = {
+    "k2": k2_works,
+    "panphon": lambda: find_spec("panphon") is not None,
+    "chromium": lambda: find_chromium() is not None,
+}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,9 +75,17 @@ PITCHES = {"a": 300.0, "e": 600.0, "i": 1200.0, "o": 2400.0}
 PHONE_SECONDS = 0.12
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tones() -> Callable[..., Path]:
     return write_tones
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser of tests marked chromium."""
+    found = find_chromium()
+    assert found is not None
+    return found
 
 
 @dataclass(frozen=True)

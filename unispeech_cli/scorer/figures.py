@@ -24,7 +24,7 @@ def rate_cell(rated: Rated | None, scale: float) -> Markup:
     inner: list[Node] = [tag("b", f"{100 * rated.fraction:.1f}")]
     if rated.interval is not None:
         low, high = rated.interval
-        inner += [" ", tag("span.interval", f"{100 * low:.1f} to {100 * high:.1f}")]
+        inner += [" ", tag("span.interval", f"{100 * low:.1f}–{100 * high:.1f}")]
     return tag("td.rate", *inner, _line(rated, scale), attributes={"data-sort": f"{rated.fraction:.6f}"})
 
 
@@ -88,12 +88,13 @@ def matrix(counts: PairCounts, shown: Sequence[str], caption: str) -> Markup:
     rows = [_row(counts, ref, columns) for ref in columns]
     table = tag(
         "table.matrix",
-        tag("caption", caption),
         tag("thead", tag("tr", tag("td.corner", "said ↓ heard →"), *head)),
         tag("tbody", *rows),
     )
     output = tag("output", "Point at a cell, or tap it, to read it.")
-    return tag("div.picture", tag("div.scroll", table, attributes=SCROLLS), output)
+    return tag(
+        "figure.picture", tag("figcaption", caption), tag("div.scroll", table, attributes=SCROLLS), output
+    )
 
 
 def _shown(token: str | None) -> str:

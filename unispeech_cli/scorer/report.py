@@ -152,17 +152,19 @@ class Report:
 
 
 def labels(roots: Sequence[str]) -> list[str]:
-    """What tells paths apart: the parts at both ends that all have are left out."""
+    """What tells paths apart: parts that all have in one place, or at an end, are left out."""
     parts = [PurePath(root).parts for root in roots]
     if len(set(parts)) < 2:
         return list(roots)
+    if len({len(part) for part in parts}) == 1:
+        differing = [column for column in zip(*parts, strict=True) if len(set(column)) > 1]
+        return ["/".join(part) for part in zip(*differing, strict=True)]
     head = _common(parts)
     tail = _common([part[head:][::-1] for part in parts])
-    tail = min(tail, min(len(part) for part in parts) - head - 1)
-    return [
-        "/".join(part[head : len(part) - max(0, tail)]) or root
-        for part, root in zip(parts, roots, strict=True)
-    ]
+    ends = [max(head, len(part) - tail) for part in parts]
+    if any(end == head for end in ends):
+        ends = [len(part) for part in parts]
+    return ["/".join(part[head:end]) or root for part, end, root in zip(parts, ends, roots, strict=True)]
 
 
 def _common(parts: Sequence[Sequence[str]]) -> int:

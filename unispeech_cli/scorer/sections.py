@@ -37,10 +37,12 @@ def rates(report: Report) -> Markup:
     """The table of error rates: a row per system, test set and setting."""
     measures = list(dict.fromkeys(measure for result in report.results for measure in result.rates))
     numbers = ("sub", "del", "ins", "reference", "utterances")
-    head = [_heading(name) for name in ("system", "test set", "setting")]
+    names = ("system", "test set", "setting") if len(report.test_sets) > 1 else ("system", "setting")
+    head = [_heading(name) for name in names]
     head += [_heading(name, True) for name in (*(f"{measure} %" for measure in measures), *numbers)]
     scale = scale_of(rated for result in report.results for rated in result.rates.values())
-    table = _table(head, [_result(result, measures, scale) for result in report.results])
+    rows = [_result(report, result, measures, scale) for result in report.results]
+    table = _table(head, rows)
     note = "With 95 % intervals. Substitutions, deletions, insertions and reference tokens are of the first rate given."
     return tag("section", tag("h2", "Error rates"), tag("p.note", note), table, attributes={"id": "rates"})
 
@@ -54,23 +56,29 @@ def _table(head: Sequence[Markup], rows: Sequence[Markup]) -> Markup:
     return tag("div.scroll", table, attributes=SCROLLS)
 
 
-def _result(result: Result, measures: Sequence[str], scale: float) -> Markup:
+def _is_chosen(report: Report, result: Result) -> bool:
+    """Whether it is the best of several settings."""
+    settings = {other.setting for other in report.results if other.system == result.system}
+    return result.best and len(settings) > 1
+
+
+def _result(report: Report, result: Result, measures: Sequence[str], scale: float) -> Markup:
     rate = result.rates[result.measure].rate
     counts = rate.counts
     numbers = (counts.substitutions, counts.deletions, counts.insertions, counts.reference, rate.utterances)
-    best: list[Node] = [" ", tag("small.best", "best")] if result.best else []
+    best: list[Node] = [" ", tag("small.best", "best")] if _is_chosen(report, result) else []
     return tag(
         "tr",
-        _name(result.system.label, result.system.root),
-        _name(result.test_set),
+        tag("td.system", result.system.label, attributes={"title": result.system.root}),
+        *([_name(result.test_set)] if len(report.test_sets) > 1 else []),
         tag("td", result.setting, *best),
         *(rate_cell(result.rates.get(measure), scale) for measure in measures),
         *(_number(number) for number in numbers),
     )
 
 
-def _name(name: str, title: str | None = None) -> Markup:
-    return tag("td.name", tag("span", name, attributes={"title": title or name}))
+def _name(name: str) -> Markup:
+    return tag("td.name", tag("span", name, attributes={"title": name}))
 
 
 def _number(number: int | None) -> Markup:
@@ -111,7 +119,7 @@ def _pictures(report: Report, details: SetDetails) -> list[Markup]:
 def _picture(report: Report, found: Confused) -> Markup:
     if found.measure == CLASSES:
         kinds = list(dict.fromkeys(report.classes.values()))
-        return matrix(found.pairs, kinds, _class_caption(found))
+        return tag("div", tag("h4", "Classes of phones"), matrix(found.pairs, kinds, _class_caption(found)))
     if found.measure == "WER":
         return tag("div", tag("h4", "Words"), lists(found.pairs, LISTED))
     shown = chosen(found.pairs, report.settings.confused, report.classes)
@@ -125,7 +133,7 @@ def _picture(report: Report, found: Confused) -> Markup:
 
 
 def _class_caption(found: Confused) -> str:
-    said = "Classes of phones; one taken for another of its class is on the diagonal."
+    said = "A phone taken for another of its class is on the diagonal."
     if found.weighted is None:
         return said
     return f"{said} PER with substitutions weighted by features that differ: {100 * found.weighted:.1f} %."
@@ -179,7 +187,10 @@ def _card(utterance: Utterance, clip: Clip | None) -> Markup:
         "data-errors": str(errors),
         "data-seconds": f"{utterance.seconds:.2f}",
     }
-    head = [tag("h4", utterance.id), tag("p.about", " · ".join(about))]
+    head = [
+        tag("h4", utterance.id),
+        tag("p.about", " · ".join(about), attributes={"title": utterance.speaker}),
+    ]
     return tag("li", *head, *text, _audio(clip), *heard, attributes=data)
 
 
