@@ -35,6 +35,14 @@ def test_json_is_one_document_of_whole_values(capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out) == {"rates": rows, "none": []}
 
 
+def test_a_narrow_table_breaks_text_but_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "exp/" + "x" * 150 + "/decode_lattice-rescoring"
+    show(iter([Table("Rates", ("dir", *(f"rate {n}" for n in range(9))), [(path, *[1234567.25] * 9)])]))
+    rows = capsys.readouterr().out.splitlines()[4:-1]
+    assert "".join(row.split("│")[1].strip() for row in rows) == path
+    assert rows[0].count("1,234,567.25") == 9
+
+
 def test_a_long_note_stays_one_line_where_it_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show(iter([Note("word " * 100)]))
     assert capsys.readouterr().err.count("\n") == 1

@@ -58,7 +58,11 @@ def _drawn(table: Table) -> Drawn:
     drawn = Drawn(title=table.title, title_justify="left")
     for index, column in enumerate(table.columns):
         numeric = all(isinstance(row[index], int | float | None) for row in table.rows)
-        drawn.add_column(column, justify="right" if numeric and table.rows else "left")
+        if numeric and table.rows:
+            drawn.add_column(column, justify="right", no_wrap=True)
+        else:
+            # an ellipsis would take the end of a path, by which paths differ
+            drawn.add_column(column, overflow="fold")
     for row in table.rows:
         drawn.add_row(*(_cell(value) for value in row))
     return drawn

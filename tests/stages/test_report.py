@@ -163,4 +163,4 @@ def test_phones_have_their_classes(tmp_path: Path) -> None:
     page = Text(tmp_path / "r.html").text
     assert "Classes of phones" in page and "vowel" in page and "fricative" in page
     assert "The 5 phones with most errors" in page
-    assert "No audio: its cut is in no manifest." in page
+    assert "No audio: its cut is in no manifest that was found; give that by --cuts." in page

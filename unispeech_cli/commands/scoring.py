@@ -18,9 +18,7 @@ Glm = Annotated[OptionalPath, typer.Option(help="NIST global map: words brought 
 
 def score(
     decode_dirs: Annotated[list[Path], typer.Argument(help="What decode wrote.")],
-    by: Annotated[
-        str, typer.Option(help="More tables: language,speaker,domain,length, or some of them.")
-    ] = "",
+    by: By = "",
     sclite: Sclite = False,
     glm: Glm = None,
     config: Config = None,

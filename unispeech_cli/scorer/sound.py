@@ -27,7 +27,9 @@ def clips(ids: Iterable[str], cuts: Mapping[str, Any], megabytes: float) -> dict
     left, found = megabytes * 1e6, {}
     for name in ids:
         found[name] = (
-            _clip(cuts[name], left) if name in cuts else Clip(None, "No audio: its cut is in no manifest.")
+            _clip(cuts[name], left)
+            if name in cuts
+            else Clip(None, "No audio: its cut is in no manifest that was found; give that by --cuts.")
         )
         left -= len(found[name].uri or "")
     return found
