@@ -24,8 +24,8 @@ trainer.session
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
 decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.memory decoder.biased_graph decoder.nbest
-decoder.rescoring decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches decoder.recognition
-decoder.results decoder.transcriber
+decoder.rescoring decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches
+decoder.recognition decoder.results decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
