@@ -27,12 +27,14 @@ job() {
   _job_names+=("$name")
 }
 
-# wait for all; fail naming the first that failed
+# finish_jobs [NAME...]: wait for these jobs, or for all; fail naming the first that failed
 finish_jobs() {
-  local i failed=
+  local i name failed=
   for i in "${!_job_pids[@]}"; do
-    wait "${_job_pids[$i]}" || failed=${failed:-${_job_names[$i]}}
+    name=${_job_names[$i]}
+    [[ $# -eq 0 || " $* " == *" $name "* ]] || continue
+    wait "${_job_pids[$i]}" || failed=${failed:-$name}
+    unset "_job_pids[$i]" "_job_names[$i]"
   done
-  _job_pids=() _job_names=()
   [ -z "$failed" ] || { echo "$0: $failed failed; its last lines are above" >&2; return 1; }
 }

@@ -52,16 +52,16 @@ finetune_to_targets() { # finetune_to_targets SYSTEM
   for t in $target; do job "$jobs" "$1 $t" finetune "$1" "$t"; done
 }
 
-# the encoders that this recipe makes; what is trained from scratch has the same time
+# the encoders that this recipe makes; what is trained from scratch has the time of fine-tuning as well
 pretrain_systems() {
-  local system
+  local system pretrained=()
   for system in $systems; do
     case "$(encoder "$system")" in
-      "$exp/$system/pretrain") job "$jobs" "$system" pretrain "$system" ;;
+      "$exp/$system/pretrain") job "$jobs" "$system" pretrain "$system"; pretrained+=("$system") ;;
       "") finetune_to_targets "$system" ;;
     esac
   done
-  finish_jobs
+  if at 4 && [ "${#pretrained[@]}" -gt 0 ]; then finish_jobs "${pretrained[@]}"; else finish_jobs; fi
 }
 
 finetune_systems() {
