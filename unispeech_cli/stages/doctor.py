@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 from unispeech_cli.lang import phonemizer
@@ -45,7 +46,7 @@ class _Probe:
 
 
 def examine(directory: Path) -> list[Check]:
-    """Look at Python, torch, GPUs, k2, lhotse, espeak-ng's voices, audio formats, and room in `directory`."""
+    """Look at Python, torch, GPUs, k2, lhotse, voices, audio formats, further tools, room in `directory`."""
     return [_checked(probe) for probe in _probes(directory)]
 
 
@@ -73,6 +74,8 @@ def _probes(directory: Path) -> list[_Probe]:
             _Probe(f"audio {name}", partial(_audio, *container), f"{pip} -U soundfile")
             for name, container in FORMATS.items()
         ),
+        _Probe("kaldilm", partial(metadata.version, "kaldilm"), f"{pip} kaldilm", needed=False),
+        _Probe("ffmpeg", _ffmpeg, "as root: apt-get install ffmpeg", needed=False),
         _Probe("disk", partial(_disk, directory), "make room, or work in a directory on a larger disk"),
     ]
 
@@ -218,6 +221,14 @@ def _audio(container: str, subtype: str | None) -> str:
     if rate != 16_000 or len(heard) != len(tone) or np.abs(heard - tone).mean() > 0.02:
         raise RuntimeError(f"wrote 1 s at 16 kHz, read {len(heard) / rate:.3f} s at {rate / 1000:g} kHz")
     return f"written and read by libsndfile {soundfile.__libsndfile_version__}"
+
+
+def _ffmpeg() -> str:
+    """For recordings that libsndfile does not read."""
+    found = shutil.which("ffmpeg")
+    if found is None:
+        raise RuntimeError("not on the path: mp4, m4a, mkv and webm cannot be read")
+    return found
 
 
 def _disk(directory: Path) -> str:
