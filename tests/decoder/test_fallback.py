@@ -131,3 +131,13 @@ def address_space() -> int:
     """Bytes of this process's address space."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
+
+
+def test_frames_that_are_no_numbers_are_refused_and_padding_may_be_any() -> None:
+    broken_BTV = LOG_PROB_BTV.clone()
+    broken_BTV[2, 2:] = float("nan")
+    found = Ladder(Rung("plain search", plain))(broken_BTV, LENGTHS, ["a", "b", "c"], print)
+    assert [path for (path,) in found] == greedy(LOG_PROB_BTV, LENGTHS)
+    broken_BTV[2, 1] = float("nan")
+    with pytest.raises(ValueError, match="the model gives NaN for c: it has diverged"):
+        Ladder(Rung("plain search", plain))(broken_BTV, LENGTHS, ["a", "b", "c"], print)

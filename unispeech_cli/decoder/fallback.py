@@ -49,8 +49,9 @@ class Ladder:
     ) -> list[Heard]:
         """What was heard in each utterance; a line to `tell` for each that the search wanted did not do.
 
-        Raises ValueError naming a cut for which no search does.
+        Raises ValueError naming a cut for which no search does, or for which the model gives NaN.
         """
+        _refuse_nan(log_prob_BTV, frame_lengths_B, cut_ids)
         found, error = _tried(self.wanted, log_prob_BTV, frame_lengths_B)
         # what failed in a batch may do alone; what found no way will find none
         again = (self.wanted,) if len(cut_ids) > 1 else ()
@@ -75,6 +76,12 @@ class Ladder:
                     tell(f"{cut_id}: {reason}; {rung.name} instead")
                 return heard
         raise ValueError(f"{cut_id}: {reason}, and nothing else does either")
+
+
+def _refuse_nan(log_prob_BTV: Tensor, frame_lengths_B: Tensor, cut_ids: Sequence[str]) -> None:
+    for cut_id, log_prob_TV, length in zip(cut_ids, log_prob_BTV, frame_lengths_B, strict=True):
+        if log_prob_TV[:length].isnan().any():
+            raise ValueError(f"the model gives NaN for {cut_id}: it has diverged; use another checkpoint")
 
 
 def _tried(
