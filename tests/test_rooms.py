@@ -30,6 +30,7 @@ scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance 
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
 scorer.validation
+interop.names
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
 stages.transcribe stages.score stages.compare stages.report
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring

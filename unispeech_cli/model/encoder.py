@@ -30,6 +30,8 @@ class EncoderSettings:
     activation_dropout: float = 0.0
     # the share of layers left out at random in each training step
     layerdrop: float = 0.0
+    # epsilon of its layer norms, and of the one before it
+    norm_eps: float = 1e-5
 
 
 class Encoder(nn.Module):
@@ -39,7 +41,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.settings = settings
         self.position = Position(settings)
-        self.norm = nn.LayerNorm(settings.dim)
+        self.norm = nn.LayerNorm(settings.dim, settings.norm_eps)
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
 
     def forward(self, x_BTD: Tensor, lengths_B: Tensor) -> Tensor:
@@ -90,10 +92,10 @@ class Layer(nn.Module):
         super().__init__()
         self.settings = settings
         self.attention = Attention(settings)
-        self.attention_norm = nn.LayerNorm(settings.dim)
+        self.attention_norm = nn.LayerNorm(settings.dim, settings.norm_eps)
         self.expand = nn.Linear(settings.dim, settings.ffn_dim)
         self.contract = nn.Linear(settings.ffn_dim, settings.dim)
-        self.ffn_norm = nn.LayerNorm(settings.dim)
+        self.ffn_norm = nn.LayerNorm(settings.dim, settings.norm_eps)
 
     def forward(self, x_BTD: Tensor, inside_BT: Tensor | None) -> Tensor:
         if self.settings.pre_norm:

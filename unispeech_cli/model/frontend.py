@@ -33,6 +33,8 @@ class FrontendSettings:
     normalize_wave: bool = True
     # gradients that reach the convolutions are multiplied by this
     gradient_scale: float = 1.0
+    # layer norm over the channels of what comes out; some HuBERT models go without
+    output_norm: bool = True
 
 
 def length_mask(lengths_B: Tensor, size: int) -> Tensor:

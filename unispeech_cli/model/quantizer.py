@@ -4,6 +4,7 @@ Legend: B utterances, T frames, C channels, G codebook groups, V entries of a gr
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,16 @@ class QuantizerSettings:
     entries: int = 320
     # dimension of the joined vector, a multiple of `groups`
     dim: int = 256
+    # dimension of q after its first projection; null is `dim`
+    projected_dim: int | None = None
+    # where c and q are compared. context: q is projected into the space of c (UniSpeech). shared: both are projected
+    # into one of `projected_dim` (wav2vec 2.0); r must be 0 then
+    space: Literal["context", "shared"] = "context"
+
+    @property
+    def projection(self) -> int:
+        """Dimension of q after its first projection."""
+        return self.dim if self.projected_dim is None else self.projected_dim
 
 
 @dataclass(frozen=True)
@@ -50,18 +61,24 @@ class Quantizer(nn.Module):
         nn.init.zeros_(self.score.bias)
         nn.init.uniform_(self.codebook)
 
-    def forward(self, x_BTC: Tensor, temperature: float) -> Codes:
-        """Quantise frames (B, T, C); `temperature` > 0 of the Gumbel softmax matters in training only."""
+    def forward(self, x_BTC: Tensor, temperature: float, noise_BTGV: Tensor | None = None) -> Codes:
+        """Quantise frames (B, T, C); `temperature` > 0 of the Gumbel softmax matters in training only.
+
+        So does the noise, which is drawn unless it is given: -log(e), e ~ Exp(1).
+        """
         logit_BTGV = self.score(x_BTC).float().unflatten(2, (self.settings.groups, self.settings.entries))
-        code_BTG, weight_BTGV = self._choose(logit_BTGV, temperature)
+        code_BTG, weight_BTGV = self._choose(logit_BTGV, temperature, noise_BTGV)
         chosen = torch.einsum("btgv,gve->btge", weight_BTGV.to(x_BTC.dtype), self.codebook)
         return Codes(chosen.flatten(2), code_BTG, logit_BTGV.softmax(-1))
 
-    def _choose(self, logit_BTGV: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    def _choose(
+        self, logit_BTGV: Tensor, temperature: float, noise_BTGV: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         if not self.training:
             code_BTG = logit_BTGV.argmax(-1)
             return code_BTG, F.one_hot(code_BTG, self.settings.entries).to(logit_BTGV.dtype)
-        noise_BTGV = -torch.empty_like(logit_BTGV).exponential_().log()
+        if noise_BTGV is None:
+            noise_BTGV = -torch.empty_like(logit_BTGV).exponential_().log()
         soft_BTGV = ((logit_BTGV + noise_BTGV) / temperature).softmax(-1)
         code_BTG = soft_BTGV.argmax(-1)
         hard_BTGV = F.one_hot(code_BTG, self.settings.entries).to(soft_BTGV.dtype)

@@ -74,9 +74,9 @@ class UniSpeechSettings:
 class Output:
     """What the model computes of a batch; the objective makes losses of it."""
 
-    # c: the contextual frames
+    # c: the contextual frames, projected where the space is a shared one (D is then its dimension)
     context_BTD: Tensor
-    # q: the quantised frames, projected into the space of c; None without a quantizer
+    # q: the quantised frames, projected into the same space; None without a quantizer
     quantized_BTD: Tensor | None
     codes: Codes | None
     # frames hidden from the context network
@@ -93,7 +93,9 @@ class Context(nn.Module):
         super().__init__()
         self.settings = settings
         self.frontend = Frontend(settings.frontend)
-        self.norm = nn.LayerNorm(settings.frontend.channels)
+        self.norm: nn.Module = nn.Identity()
+        if settings.frontend.output_norm:
+            self.norm = nn.LayerNorm(settings.frontend.channels, settings.encoder.norm_eps)
         self.project = nn.Linear(settings.frontend.channels, settings.encoder.dim)
         self.mask_embedding = nn.Parameter(torch.empty(settings.encoder.dim).uniform_())
         self.encoder = Encoder(settings.encoder)
@@ -137,23 +139,43 @@ class UniSpeech(nn.Module):
         dim = settings.encoder.dim
         if settings.quantizer is not None:
             self.quantizer = Quantizer(settings.frontend.channels, settings.quantizer)
-            self.project_codes = nn.Linear(settings.quantizer.dim, settings.quantizer.dim)
-            self.project_target = nn.Linear(settings.quantizer.dim, dim)
+            self.project_codes = nn.Linear(settings.quantizer.dim, settings.quantizer.projection)
+            self._add_projection(settings.quantizer, dim)
         self.head = ctc_head(dim, num_tokens)
 
-    def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor, mask_BT: Tensor | None = None) -> Output:
-        """Samples (B, S) at 16 kHz and true lengths -> `Output`; the mask is drawn unless it is given.
+    def _add_projection(self, quantizer: QuantizerSettings, dim: int) -> None:
+        self.project_target: nn.Module = nn.Identity()
+        self.project_context: nn.Module = nn.Identity()
+        if quantizer.space == "context":
+            self.project_target = nn.Linear(quantizer.projection, dim)
+        else:
+            self.project_context = nn.Linear(dim, quantizer.projection)
 
-        Evaluation masks too (the contrastive task needs it), but mixes nothing: r is 0 there.
+    def forward(
+        self,
+        wave_BS: Tensor,
+        wave_lengths_B: Tensor,
+        mask_BT: Tensor | None = None,
+        *,
+        noise_BTGV: Tensor | None = None,
+        swapped_BT: Tensor | None = None,
+    ) -> Output:
+        """Samples (B, S) at 16 kHz and true lengths -> `Output`.
+
+        What is random is drawn unless it is given: the mask, the quantizer's Gumbel noise, and the frames whose c
+        gives way to q. Evaluation masks too (the contrastive task needs it), but mixes nothing: r is 0 there.
+        Raises ValueError where r is not 0 although q has not the dimensions of c.
         """
         feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
         if mask_BT is None:
             mask_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.mask)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT)
-        codes, quantized_BTD = self._quantize(feature_BTC)
-        mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B)
-        mixed_BTD = F.dropout(mixed_BTD, self.settings.final_dropout, self.training)
-        return Output(context_BTD, quantized_BTD, codes, mask_BT, self.head(mixed_BTD), frame_lengths_B)
+        codes, quantized_BTD = self._quantize(feature_BTC, noise_BTGV)
+        mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B, swapped_BT)
+        logit_BTV = self.head(F.dropout(mixed_BTD, self.settings.final_dropout, self.training))
+        if self.quantizer is not None:
+            context_BTD = self.project_context(context_BTD)
+        return Output(context_BTD, quantized_BTD, codes, mask_BT, logit_BTV, frame_lengths_B)
 
     def recognize(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """CTC logits (B, T, V) of unmasked, unmixed speech and the frame lengths: what a decoder wants."""
@@ -162,17 +184,28 @@ class UniSpeech(nn.Module):
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, nothing_BT)
         return self.head(context_BTD), frame_lengths_B
 
-    def _quantize(self, feature_BTC: Tensor) -> tuple[Codes | None, Tensor | None]:
+    def _quantize(self, feature_BTC: Tensor, noise_BTGV: Tensor | None) -> tuple[Codes | None, Tensor | None]:
         if self.quantizer is None:
             return None, None
         dropped_BTC = F.dropout(feature_BTC, self.settings.feature_dropout, self.training)
-        codes = self.quantizer(dropped_BTC, self.temperature)
+        codes = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
         return codes, self.project_target(self.project_codes(codes.vector_BTE))
 
-    def _mix(self, context_BTD: Tensor, quantized_BTD: Tensor | None, frame_lengths_B: Tensor) -> Tensor:
+    def _mix(
+        self,
+        context_BTD: Tensor,
+        quantized_BTD: Tensor | None,
+        frame_lengths_B: Tensor,
+        swapped_BT: Tensor | None,
+    ) -> Tensor:
         """Section 3.3: each frame, masked or not, is its q with probability r, in training."""
         if quantized_BTD is None or not self.training or self.replace == 0:
             return context_BTD
-        chance_BT = torch.rand(context_BTD.shape[:2], device=context_BTD.device)
-        swapped_BT = (chance_BT < self.replace) & length_mask(frame_lengths_B, context_BTD.shape[1])
+        assert self.settings.quantizer is not None
+        if self.settings.quantizer.space == "shared":
+            raise ValueError("model.quantizer.space shared needs replace.r 0: q has not the dimensions of c")
+        if swapped_BT is None:
+            chance_BT = torch.rand(context_BTD.shape[:2], device=context_BTD.device)
+            swapped_BT = chance_BT < self.replace
+        swapped_BT = swapped_BT & length_mask(frame_lengths_B, context_BTD.shape[1])
         return torch.where(swapped_BT[:, :, None], quantized_BTD.to(context_BTD.dtype), context_BTD)

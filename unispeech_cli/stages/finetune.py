@@ -26,8 +26,17 @@ from unispeech_cli.trainer.weights import find, load_weights, saved_model_settin
 
 # what the weights of an encoder decide; dropout and the like may differ in fine-tuning
 ARCHITECTURE = {
-    "frontend": ("channels", "norm", "bias", "normalize_wave"),
-    "encoder": ("layers", "dim", "heads", "ffn_dim", "pre_norm", "position_kernel", "position_groups"),
+    "frontend": ("channels", "norm", "bias", "normalize_wave", "output_norm"),
+    "encoder": (
+        "layers",
+        "dim",
+        "heads",
+        "ffn_dim",
+        "pre_norm",
+        "position_kernel",
+        "position_groups",
+        "norm_eps",
+    ),
 }
 
 
