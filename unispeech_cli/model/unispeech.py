@@ -5,7 +5,7 @@ Legend: B utterances, S samples, T frames, C frontend channels, D model dimensio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +64,9 @@ class UniSpeechSettings:
     feature_dropout: float = 0.1
     final_dropout: float = 0.1
     mask: SpanSettings = field(default_factory=SpanSettings)
+    # Gumbel draws of q in a training step. 1: CTC hears the q that is contrasted. 2: the positives are a draw of
+    # their own, and the other is for the distractors and the mix (released code)
+    draws: Literal[1, 2] = 1
 
     @property
     def context(self) -> ContextSettings:
@@ -84,6 +87,8 @@ class Output:
     # CTC logits of the mix of c and q
     logit_BTV: Tensor
     frame_lengths_B: Tensor
+    # q and codes (B, T, G) of the positives, where they are a draw of their own
+    positive: tuple[Tensor, Tensor] | None = None
 
 
 class Context(nn.Module):
@@ -126,7 +131,8 @@ class UniSpeech(nn.Module):
     """The pre-training network over `num_tokens` CTC outputs, blank 0 included.
 
     `temperature` (Gumbel softmax) and `replace` (r, the share of frames whose c gives way to q before the CTC
-    head) are plain attributes: the trainer moves them along their schedules.
+    head) are plain attributes: the trainer moves them along their schedules. `mixes_in_evaluation` says whether
+    r holds there too.
     """
 
     def __init__(self, settings: UniSpeechSettings, num_tokens: int) -> None:
@@ -134,6 +140,7 @@ class UniSpeech(nn.Module):
         self.settings = settings
         self.temperature = 2.0
         self.replace = 0.5
+        self.mixes_in_evaluation = False
         self.context = Context(settings.context)
         self.quantizer: Quantizer | None = None
         dim = settings.encoder.dim
@@ -163,19 +170,20 @@ class UniSpeech(nn.Module):
         """Samples (B, S) at 16 kHz and true lengths -> `Output`.
 
         What is random is drawn unless it is given: the mask, the quantizer's Gumbel noise, and the frames whose c
-        gives way to q. Evaluation masks too (the contrastive task needs it), but mixes nothing: r is 0 there.
+        gives way to q. Evaluation masks too (the contrastive task needs it), but mixes nothing unless
+        `mixes_in_evaluation`: r is 0 there.
         Raises ValueError where r is not 0 although q has not the dimensions of c.
         """
         feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
         if mask_BT is None:
             mask_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.mask)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT)
-        codes, quantized_BTD = self._quantize(feature_BTC, noise_BTGV)
+        codes, quantized_BTD, positive = self._quantize(feature_BTC, noise_BTGV)
         mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B, swapped_BT)
         logit_BTV = self.head(F.dropout(mixed_BTD, self.settings.final_dropout, self.training))
         if self.quantizer is not None:
             context_BTD = self.project_context(context_BTD)
-        return Output(context_BTD, quantized_BTD, codes, mask_BT, logit_BTV, frame_lengths_B)
+        return Output(context_BTD, quantized_BTD, codes, mask_BT, logit_BTV, frame_lengths_B, positive)
 
     def recognize(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """CTC logits (B, T, V) of unmasked, unmixed speech and the frame lengths: what a decoder wants."""
@@ -184,12 +192,22 @@ class UniSpeech(nn.Module):
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, nothing_BT)
         return self.head(context_BTD), frame_lengths_B
 
-    def _quantize(self, feature_BTC: Tensor, noise_BTGV: Tensor | None) -> tuple[Codes | None, Tensor | None]:
+    def _quantize(
+        self, feature_BTC: Tensor, noise_BTGV: Tensor | None
+    ) -> tuple[Codes | None, Tensor | None, tuple[Tensor, Tensor] | None]:
+        """Codes and q of all frames, and q and codes of the positives where they are drawn anew."""
         if self.quantizer is None:
-            return None, None
+            return None, None, None
         dropped_BTC = F.dropout(feature_BTC, self.settings.feature_dropout, self.training)
         codes = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
-        return codes, self.project_target(self.project_codes(codes.vector_BTE))
+        positive = None
+        if self.settings.draws == 2 and self.training:
+            drawn = self.quantizer(dropped_BTC, self.temperature)
+            positive = self._project(drawn), drawn.code_BTG
+        return codes, self._project(codes), positive
+
+    def _project(self, codes: Codes) -> Tensor:
+        return self.project_target(self.project_codes(codes.vector_BTE))
 
     def _mix(
         self,
@@ -198,8 +216,9 @@ class UniSpeech(nn.Module):
         frame_lengths_B: Tensor,
         swapped_BT: Tensor | None,
     ) -> Tensor:
-        """Section 3.3: each frame, masked or not, is its q with probability r, in training."""
-        if quantized_BTD is None or not self.training or self.replace == 0:
+        """Section 3.3: each frame, masked or not, is its q with probability r."""
+        mixes = self.training or self.mixes_in_evaluation
+        if quantized_BTD is None or not mixes or self.replace == 0:
             return context_BTD
         assert self.settings.quantizer is not None
         if self.settings.quantizer.space == "shared":

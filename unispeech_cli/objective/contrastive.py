@@ -44,12 +44,15 @@ def contrastive_loss(
     mask_BT: Tensor,
     frame_lengths_B: Tensor,
     settings: ContrastiveSettings,
+    positive: tuple[Tensor, Tensor] | None = None,
 ) -> Contrast:
     """-log exp(cos(c, q) / kappa) / sum over q and its distractors, summed over each utterance's masked frames.
 
     A distractor with the very code of the positive is left out of the sum; an utterance with fewer than two
-    candidates adds nothing. Padding is never a candidate.
+    candidates adds nothing. Padding is never a candidate. `positive` are q (B, T, D) and codes (B, T, G) of the
+    true targets, where they are another draw than the distractors' (UniSpeech section 3.2; wav2vec 2.0, equation 3).
     """
+    positive_BTD, positive_code_BTG = (quantized_BTD, code_BTG) if positive is None else positive
     losses, same, drawn = [], 0, 0
     for row, length in enumerate(frame_lengths_B.tolist()):
         masked_M = mask_BT[row, :length].nonzero()[:, 0]
@@ -60,11 +63,12 @@ def contrastive_loss(
             losses.append(context_BTD[row, 0].sum() * 0.0)
             continue
         distractor_MK = draw_distractors(masked_M, candidate_N, settings.distractors)
-        score_MN = _cosine(context_BTD[row, masked_M], quantized_BTD[row, candidate_N]) / settings.temperature
-        code_NG = code_BTG[row, candidate_N]
-        positive_M = torch.searchsorted(candidate_N, masked_M)
-        equal_MK = (code_NG[distractor_MK] == code_NG[positive_M][:, None]).all(-1)
-        losses.append(_info_nce(score_MN, positive_M, distractor_MK, equal_MK))
+        context_MD = F.normalize(context_BTD[row, masked_M].float(), dim=-1)
+        score_MN = context_MD @ F.normalize(quantized_BTD[row, candidate_N].float(), dim=-1).T
+        own_M = F.cosine_similarity(context_MD, positive_BTD[row, masked_M].float(), dim=-1)
+        code_MKG = code_BTG[row, candidate_N][distractor_MK]
+        equal_MK = (code_MKG == positive_code_BTG[row, masked_M][:, None]).all(-1)
+        losses.append(_info_nce(own_M, score_MN.gather(1, distractor_MK), equal_MK, settings.temperature))
         same, drawn = same + int(equal_MK.sum()), drawn + equal_MK.numel()
     return Contrast(torch.stack(losses), same / drawn if drawn else 0.0)
 
@@ -76,15 +80,10 @@ def draw_distractors(masked_M: Tensor, candidate_N: Tensor, count: int) -> Tenso
     return draw_MK + (draw_MK >= own_M1)
 
 
-def _cosine(left_MD: Tensor, right_ND: Tensor) -> Tensor:
-    return F.normalize(left_MD.float(), dim=-1) @ F.normalize(right_ND.float(), dim=-1).T
-
-
-def _info_nce(score_MN: Tensor, positive_M: Tensor, distractor_MK: Tensor, equal_MK: Tensor) -> Tensor:
-    positive_M1 = score_MN.gather(1, positive_M[:, None])
-    negative_MK = score_MN.gather(1, distractor_MK).masked_fill(equal_MK, float("-inf"))
-    total_M = torch.cat([positive_M1, negative_MK], 1).logsumexp(1)
-    return (total_M - positive_M1[:, 0]).sum()
+def _info_nce(own_M: Tensor, other_MK: Tensor, equal_MK: Tensor, temperature: float) -> Tensor:
+    """From the cosines with the positive and with the distractors, of which the equal ones do not count."""
+    score_MK1 = torch.cat([own_M[:, None], other_MK.masked_fill(equal_MK, float("-inf"))], 1) / temperature
+    return (score_MK1.logsumexp(1) - score_MK1[:, 0]).sum()
 
 
 def diversity_loss(prob_NGV: Tensor, form: Literal["perplexity", "entropy"]) -> Tensor:

@@ -32,6 +32,8 @@ class ObjectiveSettings:
     # w: weight of the codebook diversity
     diversity: float = 0.1
     diversity_form: Literal["perplexity", "entropy"] = "perplexity"
+    # whose mean distribution it is: all frames of the batch, or the masked ones alone (released code)
+    diversity_frames: Literal["all", "masked"] = "all"
     contrastive: ContrastiveSettings = field(default_factory=ContrastiveSettings)
 
 
@@ -85,15 +87,21 @@ class UniSpeechObjective:
             output.mask_BT,
             output.frame_lengths_B,
             self.settings.contrastive,
+            output.positive,
         )
         terms["contrastive"] = (weight_B * contrast.loss_B).sum()
-        # over all frames, as few are masked in a short batch; scaled by the masked ones like the contrast beside it
-        inside_BT = length_mask(output.frame_lengths_B, output.mask_BT.shape[1])
-        prob_NGV = output.codes.prob_BTGV[inside_BT]
+        prob_NGV = output.codes.prob_BTGV[self._counted(output)]
         scale = self.settings.diversity * (weight_B * output.mask_BT.sum(1)).sum()
         terms["diversity"] = scale * diversity_loss(prob_NGV, self.settings.diversity_form)
         watched["code_perplexity"] = float(perplexity(prob_NGV.detach()))
         watched["same_code_share"] = contrast.same_code_share
+
+    def _counted(self, output: Output) -> Tensor:
+        """The frames (B, T) whose mean use of the codebooks is asked for; where none is masked, all of them."""
+        if self.settings.diversity_frames == "masked" and bool(output.mask_BT.any()):
+            return output.mask_BT
+        # all, as few are masked in a short batch
+        return length_mask(output.frame_lengths_B, output.mask_BT.shape[1])
 
 
 class CtcObjective:

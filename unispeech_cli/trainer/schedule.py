@@ -21,6 +21,8 @@ class RateSettings:
     final: float = 0.05
     # absolute figures, where given, take the place of the shares
     warmup_updates: int | None = None
+    hold_updates: int | None = None
+    # the update at which the decay ends; a longer run goes on with 0 (linear) or `final`
     decay_updates: int | None = None
 
 
@@ -33,7 +35,7 @@ def rate_factor(settings: RateSettings, update: int, updates: int) -> float:
         return max(0.0, min(1.0, rising, (end - update) / max(end - warmup, 1.0)))
     if update < warmup:
         return settings.initial + (1 - settings.initial) * update / warmup
-    held = warmup + settings.hold * end
+    held = warmup + (settings.hold * end if settings.hold_updates is None else settings.hold_updates)
     decayed = min(1.0, max(0.0, (update - held) / max(end - held, 1.0)))
     return float(settings.final**decayed)
 
@@ -68,6 +70,8 @@ class ReplaceSettings:
     # shares of the run; the paper mixes from the start, a short run does better once CTC has left its plateau
     begin: float = 0.0
     full: float = 0.0
+    # mix, and mask, in validation too (released code): its PER is then that of a random mix
+    in_evaluation: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.r <= 1:
