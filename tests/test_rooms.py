@@ -15,7 +15,7 @@ manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
 lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
 lang.validation lang.word_graph
-batches.batch batches.index batches.plan batches.source batches.loader
+batches.batch batches.index batches.plan batches.shares batches.source batches.loader
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.chunks
 objective.contrastive objective.ctc objective.unispeech

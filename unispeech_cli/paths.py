@@ -62,6 +62,7 @@ class IndexDir:
     lines = _Named("cuts.jsonl")
     offsets = _Named("offsets.npy")
     seconds = _Named("seconds.npy")
+    languages = _Named("languages.npy")
     units = _Named("units.json")
 
 
@@ -182,6 +183,34 @@ class DecodeDir:
     decoded = _Named("decode.json")
     """What was decoded: test sets, method, settings, units, provenance; written last by decode."""
     score = _Named("score.json")
+
+
+@dataclass(frozen=True)
+class ExportDir:
+    """A model, or graphs, in another toolkit's files; what each format has of these is in docs/files.md."""
+
+    root: Path
+
+    onnx = _Named("model.onnx")
+    tokens = _Named("tokens.txt")
+    words = _Named("words.txt")
+    lexicon = _Named("lexicon.txt")
+    lexicon_disambig = _Named("lexicon_disambig.txt")
+    weights = _Named("model.safetensors")
+    config = _Named("config.json")
+    preprocessor = _Named("preprocessor_config.json")
+    card = _Named("README.md")
+
+    def graph(self, name: str) -> Path:
+        """A graph by its name as icefall reads it: L, L_disambig, G, HL, HLG."""
+        return self.root / f"{name}.pt"
+
+    def file(self, name: str) -> Path:
+        """A file that keeps the name it has in another toolkit."""
+        return self.root / name
+
+    provenance = _Named("provenance.json")
+    """From what it was made; written last."""
 
 
 @dataclass(frozen=True)

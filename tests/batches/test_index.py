@@ -38,6 +38,14 @@ def test_units_are_noted_by_language(tones: Tones, tmp_path: Path) -> None:
     assert index_cuts(tones(tmp_path / "b.jsonl", ["i a"], labelled=False)).units == {}
 
 
+def test_languages_are_noted_cut_by_cut(tones: Tones, tmp_path: Path) -> None:
+    spoken = [tones(tmp_path / f"{name}.jsonl", ["i a"], language=name) for name in ("ky", "yue")]
+    mixed = tmp_path / "mixed.jsonl"
+    mute = spoken[0].read_text().replace('"language": "ky", ', "")
+    mixed.write_text(spoken[1].read_text() + mute + spoken[0].read_text())
+    assert index_cuts(mixed).language_N.tolist() == ["yue", "", "ky"]
+
+
 def test_an_index_is_made_once_and_again_for_other_bytes(tones: Tones, tmp_path: Path) -> None:
     manifest = tones(tmp_path / "x.jsonl.gz", ["a", "e"])
     made = index_cuts(manifest).lines

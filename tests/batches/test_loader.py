@@ -8,7 +8,7 @@ import torch
 
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches, open_held_out, training_batches
-from unispeech_cli.batches.source import LoaderSettings, Source, open_source
+from unispeech_cli.batches.source import LoaderSettings, Source, open_sources
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import read_cuts
 
@@ -26,7 +26,7 @@ def manifest(tones: Tones, tmp_path: Path) -> Path:
 @pytest.fixture
 def sources(manifest: Path, tones: Tones, tmp_path: Path) -> list[Source]:
     unlabelled = tones(tmp_path / "cv-ky_cuts_train.jsonl.gz", SPOKEN[:6], language="ky")
-    return [open_source([manifest], True, SMALL, TABLE), open_source([unlabelled], False, SMALL, TABLE)]
+    return [*open_sources([manifest], True, SMALL, TABLE), *open_sources([unlabelled], False, SMALL, TABLE)]
 
 
 def batches(
@@ -110,8 +110,8 @@ def test_more_labels_than_frames_cost_that_cut(tones: Tones, tmp_path: Path) -> 
     manifest = tones(tmp_path / "x.jsonl", ["a", "e"])
     labels = "a e i o a e i o a e i"
     manifest.write_text(manifest.read_text().replace('"phones": "a"', f'"phones": "{labels}"'))
-    source = open_source([manifest], True, SMALL, TABLE)
-    batch = next(batches([source], faults=(faults := [])))
+    sources = open_sources([manifest], True, SMALL, TABLE)
+    batch = next(batches(sources, faults=(faults := [])))
     assert batch is not None and batch.cut_ids == ("x-1",)
     assert faults == ["x-0 left out: 11 labels need 11 frames, not 10; `unispeech phonemize` drops such cuts"]
 

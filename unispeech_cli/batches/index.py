@@ -26,6 +26,8 @@ from unispeech_cli.provenance import hash_file
 
 Array = np.ndarray[Any, Any]
 
+# goes up when the files of an index change
+FORMAT = 2
 # what a cut with audio always has
 NAMES = ("type", "id", "start", "duration", "channel", "recording")
 
@@ -39,6 +41,8 @@ class CutIndex:
     offset_N: Array
     # float32, seconds of audio
     seconds_N: Array
+    # text, "" where a cut names no language
+    language_N: Array
     # the training units seen, by language; empty for untranscribed audio
     units: dict[str, list[str]]
 
@@ -59,14 +63,17 @@ def index_cuts(manifest: Path) -> CutIndex:
 
     Raises FileNotFoundError for a missing manifest and ValueError naming the line that is not a cut.
     """
-    place = IndexDir(ManifestDir(manifest.parent).index / f"{manifest.name}-{hash_file(manifest)[:16]}")
+    place = IndexDir(
+        ManifestDir(manifest.parent).index / f"{manifest.name}-{FORMAT}-{hash_file(manifest)[:16]}"
+    )
     if not place.root.is_dir():
         with _alone(place.root.parent):
             if not place.root.is_dir():
                 with atomic_dir(place.root) as fresh:
                     _build(manifest, IndexDir(fresh))
     units = json.loads(place.units.read_text(encoding="utf-8"))
-    return CutIndex(place.lines, np.load(place.offsets), np.load(place.seconds), units)
+    offset_N, seconds_N, language_N = map(np.load, (place.offsets, place.seconds, place.languages))
+    return CutIndex(place.lines, offset_N, seconds_N, language_N, units)
 
 
 @contextlib.contextmanager
@@ -86,15 +93,18 @@ def _alone(directory: Path) -> Iterator[None]:
 def _build(manifest: Path, place: IndexDir) -> None:
     offsets: list[int] = []
     seconds: list[float] = []
+    languages: list[str] = []
     units: dict[str, set[str]] = {}
     with place.lines.open("wb") as lines:
         for line, cut in _parsed(manifest):
             offsets.append(lines.tell())
             seconds.append(float(cut["duration"]))
+            languages.append(_language(cut))
             _note_units(cut, units)
             lines.write(line.strip() + b"\n")
     np.save(place.offsets, np.array(offsets, dtype=np.int64))
     np.save(place.seconds, np.array(seconds, dtype=np.float32))
+    np.save(place.languages, np.array(languages, dtype=np.str_))
     known = {language: sorted(seen) for language, seen in sorted(units.items())}
     place.units.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
 
@@ -120,6 +130,10 @@ def _checked(cut: Any) -> dict[str, Any]:
     if missing:
         raise ValueError(f"not a Lhotse cut with a recording: no {', '.join(missing)}")
     return dict(cut)
+
+
+def _language(cut: dict[str, Any]) -> str:
+    return next((said["language"] for said in cut.get("supervisions", []) if said.get("language")), "")
 
 
 def _note_units(cut: dict[str, Any], units: dict[str, set[str]]) -> None:

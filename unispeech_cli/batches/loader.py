@@ -38,7 +38,7 @@ def training_batches(
     batch of which nothing could be read, so that the count of batches stays the position in the plan. Raises
     ValueError after 20 of those in a row.
     """
-    plan = endless_plan(pools(sources, settings.labeled_share), settings.seconds_per_batch, seed)
+    plan = endless_plan(pools(sources, settings), settings.seconds_per_batch, seed)
     loader = DataLoader(
         _Reader(sources, tokens),
         sampler=islice(plan, skip, None),

@@ -1,4 +1,4 @@
-"""Which cuts train together: those of some manifests that are within the limits and have known units.
+"""Which cuts train together: those of one language, within the limits, with known units.
 
 Legend: N cuts.
 """
@@ -12,6 +12,7 @@ from lhotse.cut import Cut
 
 from unispeech_cli.batches.index import Array, CutIndex, index_cuts
 from unispeech_cli.batches.plan import Pool
+from unispeech_cli.batches.shares import Part, shares
 from unispeech_cli.frames import RECEPTIVE_FIELD, SAMPLE_RATE
 from unispeech_cli.lang.tokens import TokenTable
 
@@ -29,6 +30,8 @@ class LoaderSettings:
     max_seconds: float = 20.0
     # labelled speech's share of the audio trained on; null: by the corpora's hours
     labeled_share: float | None = None
+    # p(language) ~ hours ** alpha, for labelled and unlabelled speech each; null: languages are not told apart
+    language_alpha: float | None = 0.5
     # processes that read audio ahead; 0 reads in the training process
     workers: int = 2
 
@@ -37,6 +40,8 @@ class LoaderSettings:
             raise ValueError("seconds_per_batch and seconds_per_update are above 0")
         if self.labeled_share is not None and not 0 <= self.labeled_share <= 1:
             raise ValueError(f"labeled_share is a share from 0 to 1, not {self.labeled_share:g}")
+        if self.language_alpha is not None and self.language_alpha < 0:
+            raise ValueError(f"language_alpha is 0 or more, not {self.language_alpha:g}")
         if self.workers < 0:
             raise ValueError(f"workers is a number of processes, not {self.workers}")
 
@@ -53,10 +58,11 @@ class LoaderSettings:
 
 @dataclass(frozen=True)
 class Source:
-    """Cuts of some manifests that train together, labelled or not."""
+    """Cuts of some manifests that train together: labelled or not, of one language (None: not told apart)."""
 
     indexes: tuple[CutIndex, ...]
     labelled: bool
+    language: str | None
     # (manifest, number) of every cut kept, and its seconds
     place_N2: Array
     seconds_N: Array
@@ -66,17 +72,22 @@ class Source:
     def hours(self) -> float:
         return float(self.seconds_N.sum(dtype=np.float64)) / 3600
 
+    @property
+    def part(self) -> Part:
+        return Part(self.labelled, self.language, self.hours)
+
     def cut(self, number: int) -> Cut:
         manifest, place = self.place_N2[number]
         return self.indexes[manifest].cut(int(place))
 
 
-def open_source(
+def open_sources(
     manifests: Sequence[Path], labelled: bool, settings: LoaderSettings, tokens: TokenTable
-) -> Source:
-    """Index manifests and keep the cuts within the limits.
+) -> list[Source]:
+    """Index manifests and keep the cuts within the limits, each language by itself.
 
-    Raises ValueError when labelled cuts have units that the token table lacks, or when nothing is left.
+    Raises ValueError when labelled cuts have units that the token table lacks, or when nothing of a language is
+    left.
     """
     indexes = tuple(index_cuts(manifest) for manifest in manifests)
     if labelled:
@@ -85,10 +96,27 @@ def open_source(
     place_N2 = np.concatenate(places)
     seconds_N = np.concatenate([index.seconds_N for index in indexes])
     kept_N = (seconds_N >= settings.shortest) & (seconds_N <= settings.max_seconds)
-    if not kept_N.any():
-        limits = f"{settings.shortest:g} .. {settings.max_seconds:g} s"
-        raise ValueError(f"{', '.join(map(str, manifests))}: none of {len(seconds_N)} cuts lasts {limits}")
-    return Source(indexes, labelled, place_N2[kept_N], seconds_N[kept_N], int((~kept_N).sum()))
+    sources = []
+    languages = _languages(indexes, settings.language_alpha is not None)
+    for language, own_N in languages.items():
+        mine_N = kept_N & own_N
+        if not mine_N.any():
+            limits = f"{settings.shortest:g} .. {settings.max_seconds:g} s"
+            of = f" of {language}" if len(languages) > 1 else ""
+            raise ValueError(
+                f"{', '.join(map(str, manifests))}: none of {own_N.sum()} cuts{of} lasts {limits}"
+            )
+        left_out = int((own_N & ~kept_N).sum())
+        sources.append(Source(indexes, labelled, language, place_N2[mine_N], seconds_N[mine_N], left_out))
+    return sources
+
+
+def _languages(indexes: Sequence[CutIndex], apart: bool) -> dict[str | None, Array]:
+    """Which cuts are of which language (N,), by name."""
+    language_N = np.concatenate([index.language_N for index in indexes])
+    if not apart:
+        return {None: np.ones(len(language_N), dtype=bool)}
+    return {str(name): language_N == name for name in np.unique(language_N)}
 
 
 def check_units(manifests: Sequence[Path], indexes: Sequence[CutIndex], tokens: TokenTable) -> None:
@@ -104,22 +132,22 @@ def check_units(manifests: Sequence[Path], indexes: Sequence[CutIndex], tokens: 
                 raise ValueError(f"{manifest}: {error}; {cure}") from None
 
 
-def pools(sources: Sequence[Source], labeled_share: float | None) -> list[Pool]:
-    """Shares by hours, or the given share for the labelled sources and the rest for the others."""
-    hours = {True: 0.0, False: 0.0}
-    for source in sources:
-        hours[source.labelled] += source.hours
-    share = hours[True] / sum(hours.values()) if labeled_share is None else labeled_share
-    of_kind = {True: share if hours[False] else 1.0, False: 1.0 - share if hours[True] else 1.0}
-    return [Pool(s.seconds_N, of_kind[s.labelled] * s.hours / hours[s.labelled]) for s in sources]
+def pools(sources: Sequence[Source], settings: LoaderSettings) -> list[Pool]:
+    """The sources with their shares of the audio trained on."""
+    of_all = shares([source.part for source in sources], settings.labeled_share, settings.language_alpha)
+    return [Pool(source.seconds_N, share) for source, share in zip(sources, of_all, strict=True)]
 
 
 def summary(sources: Sequence[Source], settings: LoaderSettings) -> list[str]:
     """Lines on what is trained on, and how much of it an update sees."""
     limits = f"{settings.shortest:g} .. {settings.max_seconds:g} s"
-    lines = [
-        f"{'labelled' if source.labelled else 'unlabelled'}: {len(source.seconds_N)} cuts, "
-        f"{source.hours:.2f} h; {source.left_out} outside {limits}"
-        for source in sources
-    ]
+    several = len(sources) > len({source.labelled for source in sources})
+    lines = []
+    for source, pool in zip(sources, pools(sources, settings), strict=True):
+        of = f" {source.language or 'of no language'}" if several else ""
+        share = f", {100 * pool.share:.1f} % of the audio trained on" if several else ""
+        lines.append(
+            f"{'labelled' if source.labelled else 'unlabelled'}{of}: {len(source.seconds_N)} cuts, "
+            f"{source.hours:.2f} h{share}; {source.left_out} outside {limits}"
+        )
     return lines + [f"an update: {settings.batches_per_update} batches of {settings.seconds_per_batch:g} s"]

@@ -9,7 +9,7 @@ import torch
 
 from unispeech_cli import settings as settings_room
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
-from unispeech_cli.batches.source import LoaderSettings, Source, open_source, summary
+from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
 from unispeech_cli.model.unispeech import PRESETS
@@ -56,7 +56,10 @@ class FinetuneSettings:
     freeze: FreezeSettings = field(default_factory=FreezeSettings)
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(lr=2e-5, eps=1e-8, weight_decay=0.0))
     rate: RateSettings = field(default_factory=lambda: RateSettings(shape="tri-stage", warmup=0.1))
-    data: LoaderSettings = field(default_factory=lambda: LoaderSettings(62.5, 250.0, max_seconds=60.0))
+    data: LoaderSettings = field(
+        # several languages are one list in the released fine-tuning
+        default_factory=lambda: LoaderSettings(62.5, 250.0, max_seconds=60.0, language_alpha=None)
+    )
     run: RunSettings = field(default_factory=lambda: RunSettings(updates=20_000))
 
 
@@ -86,9 +89,9 @@ def finetune(
     """
     settings = read_settings(preset, config, overrides, init)
     tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
-    source = open_source(inputs.train, True, settings.data, tokens)
+    sources = open_sources(inputs.train, True, settings.data, tokens)
     dev = open_held_out(inputs.dev, tokens, settings.data.seconds_per_batch)
-    yield from (Note(line) for line in summary([source], settings.data))
+    yield from (Note(line) for line in summary(sources, settings.data))
     identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
     torch.manual_seed(settings.run.seed)
     model = Recognizer(settings.model, len(tokens)).to(where)
@@ -96,11 +99,11 @@ def finetune(
         yield from (Note(line) for line in load_weights(model, start, None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
     claim(ExpDir(exp), identity, vars(inputs), start)
-    yield from train(_training(model, settings, identity, source, dev), ExpDir(exp))
+    yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
 
 
 def _training(
-    model: Recognizer, settings: FinetuneSettings, identity: Identity, source: Source, dev: HeldOut
+    model: Recognizer, settings: FinetuneSettings, identity: Identity, sources: Sequence[Source], dev: HeldOut
 ) -> Training:
     device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
 
@@ -113,9 +116,7 @@ def _training(
         optim=settings.optim,
         model=model,
         objective=CtcObjective(),
-        batches=lambda skip, on_fault: training_batches(
-            [source], identity.tokens, data, seed, skip, on_fault
-        ),
+        batches=lambda skip, on_fault: training_batches(sources, identity.tokens, data, seed, skip, on_fault),
         batches_per_update=data.batches_per_update,
         before_update=lambda update: _schedule(model, settings, update),
         measure="per",

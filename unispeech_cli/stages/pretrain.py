@@ -8,7 +8,7 @@ import torch
 
 from unispeech_cli import settings as settings_room
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
-from unispeech_cli.batches.source import LoaderSettings, Source, open_source, summary
+from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
@@ -137,7 +137,8 @@ def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTa
         given[False] = ()
     if not any(given.values()):
         raise ValueError("nothing to pre-train on: give --labeled or --unlabeled cuts")
-    return [open_source(paths, labelled, settings.data, tokens) for labelled, paths in given.items() if paths]
+    opened = [open_sources(paths, of, settings.data, tokens) for of, paths in given.items() if paths]
+    return [source for sources in opened for source in sources]
 
 
 def _unused(inputs: PretrainInputs, settings: PretrainSettings) -> Iterator[Note]:
