@@ -50,6 +50,29 @@ def test_evaluation_mixes_nothing() -> None:
     torch.testing.assert_close(output.logit_BTV, model.head(output.context_BTD))
 
 
+def test_r_in_evaluation_mixes_masked_frames_as_in_training() -> None:
+    model = small().eval()
+    model.replace, model.mixes_in_evaluation = 1.0, True
+    output = model(*waves())
+    inside = torch.arange(output.mask_BT.shape[1]) < output.frame_lengths_B[:, None]
+    torch.testing.assert_close(output.logit_BTV[inside], model.head(output.quantized_BTD)[inside])
+    assert output.mask_BT.any()
+
+
+def test_a_second_draw_is_of_the_same_frames_with_other_noise() -> None:
+    wave, lengths = waves()
+    model = small(draws=2).train()
+    noise = torch.zeros(2, 24, 2, 4)
+    output = model(wave, lengths, noise_BTGV=noise)
+    projected_BTD, code_BTG = output.positive
+    changed = (code_BTG != output.codes.code_BTG).any(-1)
+    assert 0 < changed.float().mean() < 1
+    torch.testing.assert_close(projected_BTD[~changed], output.quantized_BTD[~changed])
+    # evaluation has no noise, and one draw is enough
+    assert model.eval()(wave, lengths).positive is None
+    assert small().train()(wave, lengths).positive is None
+
+
 def test_without_a_quantizer_no_codebook_is_in_the_graph() -> None:
     model = small(quantizer=None).train()
     output = model(*waves())

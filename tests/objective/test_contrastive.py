@@ -24,37 +24,30 @@ def example(seed: int = 0):
     return c, q, code, mask, lengths
 
 
-def gathered(c, q, code, mask, lengths, settings):
-    """The definition: every distractor's vector gathered, cosine by cosine."""
-    losses = []
-    for row, length in enumerate(lengths.tolist()):
-        masked = mask[row, :length].nonzero()[:, 0]
-        candidates = masked if settings.candidates == "masked" else torch.arange(length)
-        drawn = draw_distractors(masked, candidates, settings.distractors)
-        loss = torch.zeros(())
-        for i, frame in enumerate(masked.tolist()):
-            others = candidates[drawn[i]]
-            vectors = torch.cat([q[row, frame][None], q[row, others]])
-            scores = F.cosine_similarity(c[row, frame][None], vectors, dim=-1) / settings.temperature
-            same = (code[row, others] == code[row, frame]).all(-1)
-            scores = torch.cat([scores[:1], scores[1:].masked_fill(same, -torch.inf)])
-            loss = loss - scores.log_softmax(0)[0]
-        losses.append(loss)
-    return torch.stack(losses)
+def test_a_worked_example() -> None:
+    """Two candidates, so that all three distractors of each are the other one; cosines 1, 0 and 0, 1."""
+    c = torch.tensor([[[1.0, 0.0], [9.0, 9.0], [2.0, 0.0]]])
+    q = torch.tensor([[[3.0, 0.0], [9.0, 9.0], [0.0, 0.5]]])
+    mask, code = torch.tensor([[True, False, True]]), torch.tensor([[[1, 2], [1, 2], [2, 1]]])
+    settings = ContrastiveSettings(distractors=3, temperature=0.5)
+    contrast = contrastive_loss(c, q, code, mask, torch.tensor([3]), settings)
+    told, mistaken = math.log(1 + 3 * math.exp(-2)), math.log(1 + 3 * math.exp(2))
+    assert contrast.loss_B.tolist() == [pytest.approx(told + mistaken, rel=1e-5)]
+    assert contrast.same_code_share == 0.0
 
 
-@pytest.mark.parametrize("candidates", ["masked", "all"])
-def test_equals_gathering_every_vector(candidates: str) -> None:
+def test_a_positive_of_its_own_draw_takes_the_place_of_q_and_its_code() -> None:
     c, q, code, mask, lengths = example()
-    settings = ContrastiveSettings(distractors=15, candidates=candidates)
-    torch.manual_seed(5)
-    ours = contrastive_loss(c, q, code, mask, lengths, settings).loss_B
-    torch.manual_seed(5)
-    theirs = gathered(c, q, code, mask, lengths, settings)
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-    ours = torch.autograd.grad(ours.sum(), [c, q])
-    theirs = torch.autograd.grad(theirs.sum(), [c, q])
-    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    settings = ContrastiveSettings(distractors=15)
+    losses = []
+    for positive in (None, (q, code), (c, code), (q, torch.full_like(code, 9))):
+        torch.manual_seed(5)
+        losses.append(contrastive_loss(c, q, code, mask, lengths, settings, positive))
+    same, equal, told, never = losses
+    assert torch.equal(same.loss_B, equal.loss_B)
+    # the positive is the context itself; a code of its own leaves no distractor out
+    assert (told.loss_B < same.loss_B).all() and told.same_code_share == same.same_code_share > 0
+    assert (never.loss_B > same.loss_B).all() and never.same_code_share == 0.0
 
 
 def test_distractors_are_other_candidates_evenly() -> None:

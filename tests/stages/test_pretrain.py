@@ -114,6 +114,19 @@ def test_init_takes_over_everything_of_the_same_tokens(
     assert all(first[name].equal(second[name]) for name in first)
 
 
+def test_r_in_evaluation_makes_the_per_of_a_random_mix(
+    corpus: Any, minute: list[str], tmp_path: Path
+) -> None:
+    per = {}
+    for mixed in ("false", "true"):
+        exp = tmp_path / mixed
+        said(corpus, exp, [*minute, "replace.r=1", f"replace.in_evaluation={mixed}"])
+        per[mixed] = [line["dev_per"] for line in read_lines(ExpDir(exp).metrics) if "dev_per" in line]
+    # the weights are the same: validation draws for itself
+    assert logged(tmp_path / "true") == logged(tmp_path / "false")
+    assert per["true"] != per["false"]
+
+
 def test_validating_more_often_changes_nothing(corpus: Any, minute: list[str], tmp_path: Path) -> None:
     settings = [*minute, "objective.alpha=0", "run.updates=4"]
     for times in (1, 4):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from unispeech_cli.trainer.schedule import (
@@ -40,6 +42,49 @@ def test_a_short_run_is_a_scaled_long_one(shape: str) -> None:
 def test_absolute_figures_take_the_place_of_shares() -> None:
     settings = RateSettings(warmup_updates=10, decay_updates=50)
     assert [rate_factor(settings, update, 1000) for update in (4, 9, 30, 50, 999)] == [0.5, 1.0, 0.5, 0, 0]
+
+
+def polynomial_decay(update: int) -> float:
+    """fairseq's, at the end of `update` updates: 25k up, down to 0 at 200k, whatever the length of the run."""
+    if update <= 25_000:
+        return update / 25_000
+    return 0.0 if update >= 200_000 else 1 - (update - 25_000) / (200_000 - 25_000)
+
+
+def tri_stage(update: int) -> float:
+    """fairseq's, at the end of `update` updates: 2k up from 0.01, 8k held, 10k exponentially down to 0.05."""
+    if update < 2_000:
+        return 0.01 + (1 - 0.01) / 2_000 * update
+    if update < 10_000:
+        return 1.0
+    return math.exp(math.log(0.05) / 10_000 * (update - 10_000)) if update <= 20_000 else 0.05
+
+
+@pytest.mark.parametrize("updates", [200_000, 250_000])
+def test_absolute_figures_give_the_released_pretraining_rate(updates: int) -> None:
+    settings = RateSettings(warmup_updates=25_000, decay_updates=200_000)
+    for update in range(0, updates, 997):
+        # theirs starts with an update at rate 0, which is left out here
+        theirs = polynomial_decay(update + 1 if update < 25_000 else update)
+        assert rate_factor(settings, update, updates) == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+    assert rate_factor(settings, updates - 1, updates) == (0.0 if updates > 200_000 else 1 / 175_000)
+
+
+def test_absolute_figures_give_the_released_finetuning_rate() -> None:
+    settings = RateSettings("tri-stage", warmup_updates=2_000, hold_updates=8_000, decay_updates=20_000)
+    for update in (*range(0, 25_000, 97), 1_999, 2_000, 9_999, 10_000, 10_001, 20_000):
+        assert rate_factor(settings, update, 25_000) == pytest.approx(tri_stage(update), rel=1e-9)
+
+
+def test_the_released_temperature_never_arrives_at_its_end() -> None:
+    settings, current, at = TemperatureSettings(end=0.1, factor=0.999995), 2.0, {}
+    for update in range(250_001):
+        if update % 50_000 == 0:
+            at[update] = current
+            assert temperature(settings, update, 250_000) == pytest.approx(current, rel=1e-9)
+        current *= 0.999995
+    assert [round(at[update], 3) for update in (100_000, 200_000, 250_000)] == [1.213, 0.736, 0.573]
+    assert temperature(settings, 10**7, 250_000) == 0.1
 
 
 @pytest.mark.parametrize("shape", ["linear", "tri-stage"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from unispeech_cli import settings as settings_room
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
@@ -15,7 +16,7 @@ from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
 from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
-from unispeech_cli.scorer.validation import error_rate, mean_loss
+from unispeech_cli.scorer.validation import Recognize, error_rate, mean_loss
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.optim import OptimSettings
@@ -96,8 +97,11 @@ def _training(
     objective = UniSpeechObjective(settings.objective)
     device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
 
+    model.mixes_in_evaluation = settings.replace.in_evaluation
+
     def per(on_fault: OnFault) -> float:
-        return error_rate(model.recognize, dev.batches(device, on_fault)).fraction
+        torch.manual_seed(seed)
+        return error_rate(_heard(model), dev.batches(device, on_fault)).fraction
 
     def contrast(on_fault: OnFault) -> float:
         return mean_loss(model, objective, dev.batches(device, on_fault), "contrastive", seed)
@@ -117,6 +121,16 @@ def _training(
         identity=identity,
         device=device,
     )
+
+
+def _heard(model: UniSpeech) -> Recognize:
+    """What validation decodes: speech as it is, or masked and mixed as in training."""
+
+    def masked(wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        output = model(wave_BS, wave_lengths_B)
+        return output.logit_BTV, output.frame_lengths_B
+
+    return masked if model.mixes_in_evaluation else model.recognize
 
 
 def read_settings(preset: str, config: Path | None, overrides: Sequence[str]) -> PretrainSettings:
