@@ -125,3 +125,5 @@ def test_only_matrices_decay_and_only_what_trains_is_optimised() -> None:
     assert {p.ndim for p in vectors["params"]} == {1}
     count = sum(1 for p in trained.parameters() if p.requires_grad)
     assert len(matrices["params"]) + len(vectors["params"]) == count
+    _, vectors = make_optimizer(trained, OptimSettings(weight_decay=0.1, decay="all")).param_groups
+    assert vectors["weight_decay"] == 0.1

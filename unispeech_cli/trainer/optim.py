@@ -1,6 +1,7 @@
 """AdamW over the parameters that train."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
@@ -15,15 +16,18 @@ class OptimSettings:
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-6
     weight_decay: float = 0.01
+    # what decays: matrices, or biases, norms and the mask embedding as well (released code)
+    decay: Literal["matrices", "all"] = "matrices"
     clip: float = 25.0
 
 
 def make_optimizer(model: nn.Module, settings: OptimSettings) -> torch.optim.AdamW:
-    """AdamW; vectors (biases, norms, the mask embedding) do not decay. The rate is set update by update."""
+    """AdamW, in groups of matrices and of vectors, which may decay or not. The rate is set update by update."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    of_vectors = settings.weight_decay if settings.decay == "all" else 0.0
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": of_vectors},
     ]
     return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.eps)
 
