@@ -12,8 +12,6 @@ from unispeech_cli.trainer.schedule import rate_factor, temperature
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "method.md").read_text("utf-8")
 TABLE = TEXT.split("## Paper and released code, line by line")[1].split("The released scripts as settings")[0]
-    [cell.strip() for cell in line.strip("| ").split(" | ")] for line in TABLE.splitlines() if "| `" in line
-]
 STAGES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 

@@ -72,6 +72,17 @@ def test_normalisation_is_over_the_true_length() -> None:
     assert not normal[1, 500:].any()
 
 
+def test_the_wave_can_be_taken_as_it_is() -> None:
+    wave, lengths = torch.randn(2, 2000) * 3 + 5, torch.tensor([2000, 1500])
+    frames = []
+    for normalizes, samples in ((True, wave), (False, normalize_wave(wave, lengths)), (False, wave)):
+        torch.manual_seed(0)
+        frontend = Frontend(FrontendSettings(channels=8, norm="layer", normalize_wave=normalizes))
+        frames.append(frontend(samples, lengths)[0])
+    torch.testing.assert_close(frames[0], frames[1])
+    assert not torch.allclose(frames[0], frames[2], atol=0.1)
+
+
 def test_the_gradient_into_the_convolutions_can_be_scaled() -> None:
     gradients = []
     for scale in (1.0, 0.1):
