@@ -31,9 +31,15 @@ scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
 scorer.validation
 interop.names
+interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.imported
+interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq
+interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.traceable interop.onnx interop.sherpa
+interop.icefall interop.usage interop.measured interop.facts interop.card
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
-stages.transcribe stages.score stages.compare stages.report
+stages.transcribe stages.score stages.compare stages.report stages.export
+stages.import_ stages.info
 console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
+commands.interop
 cli __main__
 """.split()
 DOORS = {
@@ -42,7 +48,7 @@ DOORS = {
     "rich": {"console"},
     "typer": {
         "cli",
-        *(f"commands.{name}" for name in "options machine data training recognition scoring".split()),
+        *(f"commands.{name}" for name in "options machine data training recognition scoring interop".split()),
     },
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
     "espeakng_loader": {"lang.phonemizer", "stages.doctor"},
@@ -50,6 +56,9 @@ DOORS = {
     "soxr": {"audio", "stream"},
     "kaldialign": {"scorer.alignment"},
     "panphon": {"scorer.phones"},
+    "onnx": {"interop.onnx"},
+    "onnxruntime": set(),
+    "transformers": set(),
 }
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from unispeech_cli.commands import data, machine, recognition, scoring, training
+from unispeech_cli.commands import data, interop, machine, recognition, scoring, training
 
 app = typer.Typer(
     help="Speech recognition for languages with little labelled speech.",
@@ -29,8 +29,12 @@ for command in (
     scoring.score,
     scoring.compare,
     scoring.report,
+    interop.import_,
+    interop.export,
+    interop.info,
 ):
-    app.command()(command)
+    # import is a word of Python's own
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> NoReturn:

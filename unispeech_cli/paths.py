@@ -117,6 +117,8 @@ class CheckpointDir:
     settings = _Named("settings.yaml")
     tokens = _Named("tokens.txt")
     checksums = _Named("checksums.json")
+    origin = _Named("origin.json")
+    """Whence an imported one comes: its own configuration, tokenizer, order of tokens."""
 
 
 @dataclass(frozen=True)

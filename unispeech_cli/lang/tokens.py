@@ -128,6 +128,11 @@ def owner(symbol: str) -> str:
     return symbol.partition(":")[0]
 
 
+def language_first(symbol: str) -> str:
+    """`(es)ʎ`, as the released vocabularies have it, is `es:ʎ` here."""
+    return _RELEASED.sub(r"\1:\2", symbol)
+
+
 def build(units: Mapping[str, Iterable[str]], vocab: Vocabulary, specials: Sequence[str] = ()) -> TokenTable:
     """A table of the units of every language, sorted, behind blank and `specials`."""
     if vocab == "separate":
@@ -174,7 +179,7 @@ def read_inventory(path: Path) -> tuple[TokenTable, list[str]]:
     foreign = [symbol for symbol in symbols if _FOREIGN.fullmatch(symbol)]
     if foreign:
         notes.append(f"{path}: {' '.join(foreign)} left out, {BLANK} put first")
-    renamed = [_RELEASED.sub(r"\1:\2", symbol) for symbol in kept]
+    renamed = [language_first(symbol) for symbol in kept]
     if renamed != kept:
         notes.append(f"{path}: units per language, (es)a read as es:a")
     try:

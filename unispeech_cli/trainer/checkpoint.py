@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,25 @@ def save(
 
     Raises OSError naming the directory when it cannot be written; nothing half-written stays behind.
     """
-    try:
-        with atomic_dir(place.root) as root:
-            _write(CheckpointDir(root), model, position, identity, optimizer)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise OSError(
-            f"{place.root} could not be written ({reason}); make room and run the same command again"
-        ) from None
+    with _whole(place) as fresh:
+        state: dict[str, Any] = {"position": vars(position)}
+        if optimizer is not None:
+            tensors, state["param_groups"] = _flattened(optimizer)
+            save_file(tensors, fresh.optimizer)
+            save_file(_random(), fresh.random)
+        _write_parts(fresh, model.state_dict(), state, identity)
+
+
+def save_imported(
+    place: CheckpointDir, weights: Mapping[str, Tensor], identity: Identity, origin: str
+) -> None:
+    """Write a checkpoint of weights that were trained elsewhere, and with it whence they come.
+
+    Raises OSError naming the directory when it cannot be written.
+    """
+    with _whole(place) as fresh:
+        fresh.origin.write_text(origin, encoding="utf-8")
+        _write_parts(fresh, weights, {"position": vars(Position(0, 0))}, identity)
 
 
 def restore(place: CheckpointDir, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
@@ -93,19 +105,24 @@ def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
     return _load(place.weights)
 
 
-def _write(
-    place: CheckpointDir,
-    model: nn.Module,
-    position: Position,
-    identity: Identity,
-    optimizer: torch.optim.Optimizer | None,
+@contextmanager
+def _whole(place: CheckpointDir) -> Iterator[CheckpointDir]:
+    """A directory that becomes `place`, or nothing of it."""
+    try:
+        with atomic_dir(place.root) as root:
+            yield CheckpointDir(root)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise OSError(
+            f"{place.root} could not be written ({reason}); make room and run the same command again"
+        ) from None
+
+
+def _write_parts(
+    place: CheckpointDir, weights: Mapping[str, Tensor], state: Mapping[str, Any], identity: Identity
 ) -> None:
-    state: dict[str, Any] = {"position": vars(position)}
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place.weights)
-    if optimizer is not None:
-        tensors, state["param_groups"] = _flattened(optimizer)
-        save_file(tensors, place.optimizer)
-        save_file(_random(), place.random)
+    """What every checkpoint has; checksums, of all that is there, come last."""
+    save_file({name: value.contiguous() for name, value in weights.items()}, place.weights)
     place.state.write_text(json.dumps(state), encoding="utf-8")
     place.settings.write_text(identity.settings, encoding="utf-8")
     identity.tokens.write(place.tokens)

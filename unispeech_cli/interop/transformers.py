@@ -1,0 +1,142 @@
+"""Directories of transformers: config.json, weights, tokenizer -> a model of ours, without transformers."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from unispeech_cli.interop.imported import Imported, Origin, outputs, without_head
+from unispeech_cli.interop.names import from_transformers
+from unispeech_cli.interop.torchfile import open_torch_file
+from unispeech_cli.interop.transformers_config import check_config, model_settings
+from unispeech_cli.interop.vocabulary import TOKENIZER_FILES, Vocabulary, hub_vocabulary
+
+_CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+# in the order in which transformers looks for them; an index names the files of several
+_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+
+
+def transformers_files(directory: Path) -> list[Path]:
+    """All files there that make the model. Raises FileNotFoundError for those that have to be there."""
+    if not (directory / _CONFIG).is_file():
+        raise FileNotFoundError(f"{directory} holds no {_CONFIG}: not a directory of transformers")
+    small = [directory / name for name in (_CONFIG, _PREPROCESSOR, *TOKENIZER_FILES)]
+    return [path for path in small if path.is_file()] + _weight_files(directory)
+
+
+def read_transformers(directory: Path, dictionary: Path | None, encoder_only: bool) -> Imported:
+    """The model of a directory; `dictionary` is a vocab.json to take instead of its own.
+
+    Raises ValueError in one line where it is damaged, is no network that is known here, or has outputs whose
+    symbols are not known; FileNotFoundError for missing files.
+    """
+    transformers_files(directory)
+    config, preprocessor = _read_json(directory / _CONFIG), _preprocessor(directory)
+    try:
+        check_config(config)
+        weights = from_transformers(_read_weights(directory))
+        pretraining = "quantizer.codebook" in weights
+        settings = model_settings(config, bool(preprocessor.get("do_normalize", True)), pretraining)
+    except ValueError as error:
+        message = str(error)
+        raise ValueError(message if str(directory) in message else f"{directory}: {message}") from None
+    if encoder_only:
+        weights = without_head(weights)
+    files, pad = _tokenizer(directory, dictionary), config.get("pad_token_id")
+    vocabulary, notes = None, []
+    if outputs(weights) and "vocab.json" in files:
+        vocabulary = hub_vocabulary(files, outputs(weights), pad, directory)
+        notes = _blank_notes(vocabulary, pad)
+    elif outputs(weights) and not pretraining:
+        raise ValueError(
+            f"{directory} has no vocab.json for its {outputs(weights)} outputs: give it with --dict, or take the "
+            "encoder alone with --encoder-only"
+        )
+    if not preprocessor:
+        notes.append(f"no {_PREPROCESSOR}: the waveform is normalised, as is transformers' default")
+    architecture = next(iter(config.get("architectures") or []), None)
+    origin = Origin(
+        "transformers", config["model_type"], architecture, config, preprocessor or None, files or None
+    )
+    return Imported(weights, settings, vocabulary, origin, tuple(notes))
+
+
+def _weight_files(directory: Path) -> list[Path]:
+    found = next((directory / name for name in _WEIGHTS if (directory / name).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"{directory} holds no weights ({_WEIGHTS[0]} or {_WEIGHTS[2]})")
+    return [found, *_shards(found)] if found.suffix == ".json" else [found]
+
+
+def _shards(index: Path) -> list[Path]:
+    names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+    strange = [name for name in names if Path(str(name)).name != name]
+    if strange or not names:
+        raise ValueError(f"{index}: expected names of files beside it, found {strange[:1] or 'none'}")
+    missing = [name for name in names if not (index.parent / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{index} names {missing[0]}, which is not there")
+    return [index.parent / name for name in names]
+
+
+def _read_weights(directory: Path) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    for path in _weight_files(directory):
+        if path.suffix != ".json":
+            weights |= _read_file(path)
+    return weights
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    if path.suffix != ".safetensors":
+        opened = open_torch_file(path)
+        return opened.tensors(opened.root)
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not safetensors: {error}") from None
+
+
+def _preprocessor(directory: Path) -> Mapping[str, Any]:
+    path = directory / _PREPROCESSOR
+    found = _read_json(path) if path.is_file() else {}
+    if found.get("sampling_rate", 16_000) != 16_000:
+        raise ValueError(f"{path}: speech at {found['sampling_rate']} Hz; models here hear 16000 Hz")
+    return found
+
+
+def _tokenizer(directory: Path, dictionary: Path | None) -> dict[str, str]:
+    paths = {name: directory / name for name in TOKENIZER_FILES}
+    if dictionary is not None:
+        if not dictionary.is_file():
+            raise FileNotFoundError(f"no dictionary {dictionary}")
+        paths["vocab.json"] = dictionary
+    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
+
+
+def _blank_notes(vocabulary: Vocabulary, pad: int | None) -> list[str]:
+    if pad is None or pad == vocabulary.blank:
+        return []
+    return [
+        f"warning: blank is output {vocabulary.blank}, the tokenizer's pad_token; {_CONFIG} says {pad}, which is "
+        "not used"
+    ]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: expected names and values")
+    return found
