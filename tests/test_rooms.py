@@ -17,10 +17,10 @@ lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar
 lang.validation lang.word_graph
 batches.batch batches.index batches.plan batches.shares batches.source batches.loader
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
-model.unispeech model.recognizer model.chunks
+model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
-trainer.session
+trainer.session trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
 decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.memory decoder.biased_graph decoder.nbest

@@ -41,6 +41,11 @@ class ManifestDir:
         return AudioDir(self.root / "audio" / corpus)
 
 
+def corpus_of(manifest: Path) -> str:
+    """The corpus that a manifest of cuts is named after: `cv-es` of `cv-es_cuts_train.jsonl.gz`."""
+    return manifest.name.partition("_cuts_")[0]
+
+
 @dataclass(frozen=True)
 class AudioDir:
     """Transcoded audio of a corpus."""
