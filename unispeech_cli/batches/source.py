@@ -84,14 +84,18 @@ class Source:
 def open_sources(
     manifests: Sequence[Path], labelled: bool, settings: LoaderSettings, tokens: TokenTable
 ) -> list[Source]:
+    """As `kept_sources`. Raises ValueError, too, when labelled cuts have units that the token table lacks."""
+    if labelled:
+        check_units(manifests, [index_cuts(manifest) for manifest in manifests], tokens)
+    return kept_sources(manifests, labelled, settings)
+
+
+def kept_sources(manifests: Sequence[Path], labelled: bool, settings: LoaderSettings) -> list[Source]:
     """Index manifests and keep the cuts within the limits, each language by itself.
 
-    Raises ValueError when labelled cuts have units that the token table lacks, or when nothing of a language is
-    left.
+    Raises ValueError when nothing of a language is left.
     """
     indexes = tuple(index_cuts(manifest) for manifest in manifests)
-    if labelled:
-        check_units(manifests, indexes, tokens)
     places = [np.stack([np.full(len(index), m), np.arange(len(index))], 1) for m, index in enumerate(indexes)]
     place_N2 = np.concatenate(places)
     seconds_N = np.concatenate([index.seconds_N for index in indexes])

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Config, Cuts, Device, Init, LangDirectory, Overrides, Preset
+from unispeech_cli.commands.options import Config, Cuts, Device, Init, Json, LangDirectory, Overrides, Preset
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Train nothing: print what would be done.")]
+Hours = Annotated[
+    list[str],
+    typer.Option(
+        metavar="CORPUS=H", help="With --dry-run: hours where there is no manifest yet; repeatable."
+    ),
+]
+Speed = Annotated[
+    float | None,
+    typer.Option(help="With --dry-run: seconds of audio one GPU trains a second, as timing.jsonl has them."),
+]
 
 
 def pretrain(
@@ -19,11 +31,15 @@ def pretrain(
     overrides: Overrides = [],  # noqa: B006
     init: Init = None,
     device: Device = "cpu",
+    dry_run: DryRun = False,
+    hours: Hours = [],  # noqa: B006
+    speed: Speed = None,
+    as_json: Json = False,
 ) -> None:
     """Train a UniSpeech encoder on labelled and unlabelled cuts at once.
 
     Reads cut manifests and LANG_DIR; writes checkpoints, best/, metrics.jsonl, TensorBoard and logs to EXP.
-    The same command again goes on from the newest checkpoint.
+    The same command again goes on from the newest checkpoint. With --dry-run nothing is trained.
 
     Example: unispeech pretrain exp/en --lang-dir data/lang_phone --labeled cv-en_cuts_train.jsonl.gz --dev
     cv-en_cuts_dev.jsonl.gz --preset tiny --set run.updates=600
@@ -32,6 +48,12 @@ def pretrain(
     from unispeech_cli.stages import pretrain as stage
 
     inputs = stage.PretrainInputs(labeled, unlabeled, dev)
+    if dry_run:
+        plan = stage.forecast(
+            exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, hours=hours, speed=speed
+        )
+        show(plan, as_json)
+        return
     show(
         stage.pretrain(
             exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, init=init, device=device
@@ -49,11 +71,16 @@ def finetune(
     overrides: Overrides = [],  # noqa: B006
     init: Init = None,
     device: Device = "cpu",
+    dry_run: DryRun = False,
+    hours: Hours = [],  # noqa: B006
+    speed: Speed = None,
+    as_json: Json = False,
 ) -> None:
     """Train a CTC recogniser from a pre-trained encoder (--init), or from scratch.
 
     Reads cut manifests, LANG_DIR and the weights of INIT; writes checkpoints, best/, metrics.jsonl,
-    TensorBoard and logs to EXP. The same command again goes on from the newest checkpoint.
+    TensorBoard and logs to EXP. The same command again goes on from the newest checkpoint. With --dry-run
+    nothing is trained.
 
     Example: unispeech finetune exp/ky --init exp/en --lang-dir data/ky/lang_phone --train
     cv-ky_cuts_train.jsonl.gz --dev cv-ky_cuts_dev.jsonl.gz
@@ -62,6 +89,20 @@ def finetune(
     from unispeech_cli.stages import finetune as stage
 
     inputs = stage.FinetuneInputs(train, dev)
+    if dry_run:
+        plan = stage.forecast(
+            exp,
+            lang_dir,
+            inputs,
+            preset=preset,
+            config=config,
+            overrides=overrides,
+            init=init,
+            hours=hours,
+            speed=speed,
+        )
+        show(plan, as_json)
+        return
     show(
         stage.finetune(
             exp, lang_dir, inputs, preset=preset, config=config, overrides=overrides, init=init, device=device

@@ -1,6 +1,6 @@
 """Transcribed cuts and a pre-trained encoder in, an experiment directory with a CTC recogniser out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, traini
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.model.size import multiplications, weights
 from unispeech_cli.model.unispeech import PRESETS
 from unispeech_cli.objective.unispeech import CtcObjective
 from unispeech_cli.paths import ExpDir, LangDir
@@ -19,6 +20,7 @@ from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
+from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import RateSettings, rate_factor
 from unispeech_cli.trainer.session import RunSettings, Training, train
@@ -100,6 +102,57 @@ def finetune(
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
     claim(ExpDir(exp), identity, vars(inputs), start)
     yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
+
+
+def forecast(
+    exp: Path,
+    lang_dir: Path,
+    inputs: FinetuneInputs,
+    *,
+    preset: str = "base",
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    init: Path | None = None,
+    hours: Sequence[str] = (),
+    speed: float | None = None,
+) -> Records:
+    """What `finetune` would do, and nothing done; an `init` that is not there yet is taken to be of the preset.
+
+    `hours` are those of corpora without a manifest, `cv-ky=1`. Raises ValueError for settings that do not fit,
+    and where hours are known from nowhere.
+    """
+    there = init if init is not None and init.exists() else None
+    settings, told = read_settings(preset, config, overrides, there), hours_told(hours)
+    table, run = LangDir(lang_dir).tokens, settings.run
+    tokens = len(read_tokens(table)) if table.is_file() else None
+    speech = known_speech(inputs.train, True, settings.data, told)
+    parts = settings.model.context, None, tokens or 0
+    plan = Forecast(
+        exp, run, settings.data, speech, weights(*parts), tokens, 3 * multiplications(*parts), speed
+    )
+    schedule = schedule_table(
+        exp,
+        settings.rate,
+        run.updates,
+        ("rate x 1e6", "encoder trains"),
+        lambda update: (
+            1e6 * settings.optim.lr * rate_factor(settings.rate, update, run.updates),
+            "yes" if update >= settings.freeze.encoder * run.updates else "no",
+        ),
+    )
+    yield from plan.tables(_own_rows(settings, init, there), schedule)
+
+
+def _own_rows(settings: FinetuneSettings, init: Path | None, there: Path | None) -> Iterator[Row]:
+    """What fine-tuning alone has."""
+    start = "from scratch" if init is None else str(init)
+    yield ("encoder", start, "as the checkpoint is" if there else "as the preset and the settings are")
+    frozen = "for good" if settings.freeze.frontend else "never"
+    yield ("convolutions frozen", frozen, "freeze.frontend")
+    frozen_updates = settings.freeze.encoder * settings.run.updates
+    yield ("updates of the head alone", frozen_updates, "freeze.encoder x updates")
+    yield mask_row("frames", settings.model.time_mask)
+    yield mask_row("channels", settings.model.channel_mask)
 
 
 def _training(

@@ -1,5 +1,6 @@
 """Labelled and unlabelled cuts in, an experiment directory with a pre-trained encoder out."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, traini
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.model.size import multiplications, weights
 from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
 from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
 from unispeech_cli.paths import ExpDir, LangDir
@@ -19,6 +21,7 @@ from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import Recognize, error_rate, mean_loss
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.experiment import claim
+from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.schedule import (
     RateSettings,
@@ -87,6 +90,61 @@ def pretrain(
     yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
 
 
+def forecast(
+    exp: Path,
+    lang_dir: Path,
+    inputs: PretrainInputs,
+    *,
+    preset: str = "base",
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    hours: Sequence[str] = (),
+    speed: float | None = None,
+) -> Records:
+    """What `pretrain` would do, and nothing done; `hours` are those of corpora without a manifest, `cv-en=1350`.
+
+    Raises ValueError for settings that do not fit, and where hours are known from nowhere.
+    """
+    settings, told = read_settings(preset, config, overrides), hours_told(hours)
+    table = LangDir(lang_dir).tokens
+    tokens = len(read_tokens(table)) if table.is_file() else None
+    model, optim = settings.model, settings.optim
+    speech = [
+        known
+        for of, paths in _given(inputs, settings).items()
+        for known in known_speech(paths, of, settings.data, told)
+    ]
+    parts = model.context, model.quantizer, tokens or 0
+    plan = Forecast(
+        exp, settings.run, settings.data, speech, weights(*parts), tokens, 3 * multiplications(*parts), speed
+    )
+    schedule = schedule_table(
+        exp,
+        settings.rate,
+        settings.run.updates,
+        ("rate x 1e6", "Gumbel temperature", "r"),
+        lambda update: (
+            1e6 * optim.lr * rate_factor(settings.rate, update, settings.run.updates),
+            temperature(settings.temperature, update, settings.run.updates),
+            replace(settings.replace, update, settings.run.updates),
+        ),
+    )
+    yield from plan.tables(_own_rows(settings), schedule)
+
+
+def _own_rows(settings: PretrainSettings) -> Iterator[Row]:
+    """What pre-training alone has."""
+    objective, quantizer = settings.objective, settings.model.quantizer
+    yield ("alpha", objective.alpha, "CTC's share on labelled speech")
+    yield mask_row("frames", settings.model.mask)
+    if quantizer is None:
+        yield ("codebook", None, "model.quantizer is null: only CTC trains")
+        return
+    distractors = objective.contrastive.distractors
+    yield ("contrastive loss at chance", math.log(1 + distractors), f"log(1 + {distractors} distractors)")
+    yield ("codebook", f"{quantizer.groups} x {quantizer.entries}", f"{quantizer.dim} dimensions")
+
+
 def _training(
     model: UniSpeech,
     settings: PretrainSettings,
@@ -141,7 +199,14 @@ def read_settings(preset: str, config: Path | None, overrides: Sequence[str]) ->
 
 
 def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTable) -> list[Source]:
-    """The labelled and the unlabelled cuts. Raises ValueError where the objective has no term for them."""
+    """The labelled and the unlabelled cuts, by language."""
+    given = _given(inputs, settings)
+    opened = [open_sources(paths, labelled, settings.data, tokens) for labelled, paths in given.items()]
+    return [source for sources in opened for source in sources]
+
+
+def _given(inputs: PretrainInputs, settings: PretrainSettings) -> dict[bool, Sequence[Path]]:
+    """The labelled and the unlabelled manifests. Raises ValueError where the objective has no term for them."""
     given: dict[bool, Sequence[Path]] = {True: inputs.labeled, False: inputs.unlabeled}
     if settings.model.quantizer is None:
         if settings.objective.alpha == 0 or not inputs.labeled:
@@ -151,8 +216,7 @@ def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTa
         given[False] = ()
     if not any(given.values()):
         raise ValueError("nothing to pre-train on: give --labeled or --unlabeled cuts")
-    opened = [open_sources(paths, of, settings.data, tokens) for of, paths in given.items() if paths]
-    return [source for sources in opened for source in sources]
+    return {labelled: paths for labelled, paths in given.items() if paths}
 
 
 def _unused(inputs: PretrainInputs, settings: PretrainSettings) -> Iterator[Note]:
