@@ -26,20 +26,34 @@ def find(path: Path) -> CheckpointDir:
     experiment = ExpDir(path)
     for place in (CheckpointDir(path), experiment.best, latest(experiment)):
         if place is not None and place.weights.is_file():
+            _check_ours(place)
             return place
     raise FileNotFoundError(
         f"{path} holds no checkpoint (no model.safetensors, best/ or checkpoint-<update>/)"
     )
 
 
+def _check_ours(place: CheckpointDir) -> None:
+    """Others call their weights the same."""
+    if not place.settings.is_file() and not place.checksums.is_file():
+        raise ValueError(
+            f"{place.root} is not a checkpoint of ours (no {place.settings.name}); if it is a directory of "
+            "transformers, unispeech import makes one of it"
+        )
+
+
 def load_recognizer(path: Path, device: str = "cpu") -> tuple[Recognizer, TokenTable]:
     """The recogniser of an experiment or checkpoint directory, ready to decode; also of a pre-training one.
 
-    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged or the device is not
-    there.
+    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged, has no tokens, as imported
+    encoders have none, or the device is not there.
     """
     place = find(path)
     tokens = read_tokens(place.tokens)
+    if len(tokens) == 1:
+        raise ValueError(
+            f"{place.root} is an encoder without tokens and cannot recognise: unispeech finetune --init {place.root}"
+        )
     parts = saved_model_settings(place)
     known: dict[str, Any] = {name: parts[name] for name in CONTEXT_PARTS if name in parts}
     model = Recognizer(build(RecognizerSettings, known), len(tokens))
