@@ -78,8 +78,8 @@ def test_the_loss_and_all_its_gradients_are_those_of_transformers(seed: int) -> 
     torch.manual_seed(seed)
     losses = UniSpeechObjective(settings)(output, batch)
     assert 0 < losses.watched["same_code_share"] < 1
-    assert float(losses.terms["contrastive"]) == pytest.approx(float(theirs.contrastive_loss), rel=1e-5)
-    assert float(losses.total) == pytest.approx(float(theirs.loss), rel=1e-5)
+    assert losses.terms["contrastive"].item() == pytest.approx(theirs.contrastive_loss.item(), rel=1e-5)
+    assert losses.total.item() == pytest.approx(theirs.loss.item(), rel=1e-5)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     ours = torch.autograd.grad(losses.total, weights, retain_graph=True, allow_unused=True)
     expected = torch.autograd.grad(theirs.loss, weights, allow_unused=True)

@@ -76,8 +76,8 @@ def test_every_term_equals_its_definition(
         expected = {
             name: value for name, value in oracle.terms(rows, settings).items() if name in losses.terms
         }
-        assert {name: float(term) for name, term in losses.terms.items()} == pytest.approx(expected, rel=1e-4)
-        assert float(losses.total / losses.count) == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
+        assert {name: term.item() for name, term in losses.terms.items()} == pytest.approx(expected, rel=1e-4)
+        assert (losses.total / losses.count).item() == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
 
 
 def test_two_draws_of_q_contrast_one_and_give_the_other_to_ctc(oracle: SimpleNamespace) -> None:
@@ -85,9 +85,9 @@ def test_two_draws_of_q_contrast_one_and_give_the_other_to_ctc(oracle: SimpleNam
     settings = ObjectiveSettings(contrastive=ContrastiveSettings(distractors=7))
     losses, rows = both(oracle, output, batch, settings)
     assert not torch.equal(output.positive[1], output.codes.code_BTG)
-    assert float(losses.total / losses.count) == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
+    assert (losses.total / losses.count).item() == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
     one_draw, _ = both(oracle, dataclasses.replace(output, positive=None), batch, settings)
-    assert float(one_draw.terms["contrastive"]) != pytest.approx(float(losses.terms["contrastive"]), rel=1e-3)
+    assert one_draw.terms["contrastive"].item() != pytest.approx(losses.terms["contrastive"].item(), rel=1e-3)
 
 
 def test_l_is_divided_once_by_the_masked_frames_of_all_batches_of_an_update(oracle: SimpleNamespace) -> None:
@@ -207,11 +207,11 @@ def test_an_utterance_without_masked_frames_has_its_ctc_alone(oracle: SimpleName
         settings = ObjectiveSettings(contrastive=ContrastiveSettings(distractors=7))
         losses, rows = both(oracle, output, batch, settings)
         if row < 2:
-            assert float(losses.total / losses.count) == pytest.approx(
+            assert (losses.total / losses.count).item() == pytest.approx(
                 oracle.loss([rows], settings), rel=1e-4
             )
             assert int(losses.count) == int(output.mask_BT[row + 1 :].sum())
-    assert float(losses.terms["contrastive"]) == float(losses.terms["diversity"]) == 0.0
+    assert losses.terms["contrastive"].item() == losses.terms["diversity"].item() == 0.0
 
 
 def test_a_lone_masked_frame_is_counted_but_has_nothing_to_be_told_from(oracle: SimpleNamespace) -> None:
@@ -221,7 +221,7 @@ def test_a_lone_masked_frame_is_counted_but_has_nothing_to_be_told_from(oracle: 
     settings = ObjectiveSettings(contrastive=ContrastiveSettings(distractors=7))
     losses, rows = both(oracle, output, batch, settings)
     assert rows[1].drawn == () and rows[1].masked == (2,)
-    assert float(losses.total / losses.count) == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
+    assert (losses.total / losses.count).item() == pytest.approx(oracle.loss([rows], settings), rel=1e-4)
 
 
 def test_what_lies_in_the_padding_changes_nothing() -> None:
@@ -241,7 +241,7 @@ def test_what_lies_in_the_padding_changes_nothing() -> None:
     totals = []
     for kind in (output, rubbish):
         torch.manual_seed(1)
-        totals.append(float(UniSpeechObjective(settings)(kind, batch).total))
+        totals.append(UniSpeechObjective(settings)(kind, batch).total.item())
     assert totals[0] == totals[1]
 
 
