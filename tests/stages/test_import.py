@@ -358,6 +358,12 @@ WRONG: dict[str, Callable[[Path], Any]] = {
     "is damaged or not safetensors": lambda d: (d / "model.safetensors").write_bytes(
         (d / "model.safetensors").read_bytes()[:-9]
     ),
+    "UniSpeechForCTC without lm_head.weight": lambda d: edit(
+        d, lambda w: [w.__delitem__(f"lm_head.{part}") for part in ("weight", "bias")]
+    ),
+    "vocab.json is not a text in UTF-8": lambda d: (d / "vocab.json").write_bytes(b"\xff"),
+    "config.json has a value of another kind": lambda d: set_config(d, conv_dim=3),
+    "setting encoder.dim: Input should be": lambda d: set_config(d, hidden_size="wide"),
     "speech at 8000 Hz": lambda d: (d / "preprocessor_config.json").write_text('{"sampling_rate": 8000}'),
     "no network here has: unispeech.adapter.weight": lambda d: edit(
         d, lambda w: w.update({"unispeech.adapter.weight": torch.zeros(1)})

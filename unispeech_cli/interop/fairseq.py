@@ -32,6 +32,8 @@ def read_fairseq(path: Path, dictionary: Path | None, encoder_only: bool) -> Imp
         stored, notes = _kept(opened.tensors(opened.root["model"]), str(own["_name"]))
         weights = from_fairseq(stored, is_transposed(own, encoder))
         settings = model_settings(own, encoder, weights)
+    except TypeError as error:
+        raise ValueError(f"{path} has an option of another kind than it should: {error}") from None
     except ValueError as error:
         message = str(error)
         raise ValueError(message if str(path) in message else f"{path}: {message}") from None

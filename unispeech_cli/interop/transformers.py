@@ -41,11 +41,17 @@ def read_transformers(directory: Path, dictionary: Path | None, encoder_only: bo
     """
     transformers_files(directory)
     config, preprocessor = _read_json(directory / _CONFIG), _preprocessor(directory)
+    architecture = next(iter(config.get("architectures") or []), None)
     try:
         check_config(config)
         weights = from_transformers(_read_weights(directory))
         pretraining = "quantizer.codebook" in weights
+        _check_parts(str(architecture), outputs(weights), pretraining)
         settings = model_settings(config, bool(preprocessor.get("do_normalize", True)), pretraining)
+    except TypeError as error:
+        raise ValueError(
+            f"{directory / _CONFIG} has a value of another kind than it should: {error}"
+        ) from None
     except ValueError as error:
         message = str(error)
         raise ValueError(message if str(directory) in message else f"{directory}: {message}") from None
@@ -63,11 +69,18 @@ def read_transformers(directory: Path, dictionary: Path | None, encoder_only: bo
         )
     if not preprocessor:
         notes.append(f"no {_PREPROCESSOR}: the waveform is normalised, as is transformers' default")
-    architecture = next(iter(config.get("architectures") or []), None)
     origin = Origin(
         "transformers", config["model_type"], architecture, config, preprocessor or None, files or None
     )
     return Imported(weights, settings, vocabulary, origin, tuple(notes))
+
+
+def _check_parts(architecture: str, number: int, pretraining: bool) -> None:
+    """What the architecture promises has to be there: without it the weights would pass for a bare encoder's."""
+    if architecture.endswith("ForCTC") and not number:
+        raise ValueError(f"{architecture} without lm_head.weight: a part of the weights is missing")
+    if architecture.endswith("ForPreTraining") and not pretraining:
+        raise ValueError(f"{architecture} without quantizer.codevectors: a part of the weights is missing")
 
 
 def _weight_files(directory: Path) -> list[Path]:
@@ -78,8 +91,8 @@ def _weight_files(directory: Path) -> list[Path]:
 
 
 def _shards(index: Path) -> list[Path]:
-    names = sorted(set(_read_json(index).get("weight_map", {}).values()))
-    strange = [name for name in names if Path(str(name)).name != name]
+    names = sorted(set(map(str, _read_json(index).get("weight_map", {}).values())))
+    strange = [name for name in names if Path(name).name != name]
     if strange or not names:
         raise ValueError(f"{index}: expected names of files beside it, found {strange[:1] or 'none'}")
     missing = [name for name in names if not (index.parent / name).is_file()]
@@ -120,7 +133,7 @@ def _tokenizer(directory: Path, dictionary: Path | None) -> dict[str, str]:
         if not dictionary.is_file():
             raise FileNotFoundError(f"no dictionary {dictionary}")
         paths["vocab.json"] = dictionary
-    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
+    return {name: _text(path) for name, path in paths.items() if path.is_file()}
 
 
 def _blank_notes(vocabulary: Vocabulary, pad: int | None) -> list[str]:
@@ -134,9 +147,16 @@ def _blank_notes(vocabulary: Vocabulary, pad: int | None) -> list[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        found = json.loads(_text(path))
+    except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: expected names and values")
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text in UTF-8") from None

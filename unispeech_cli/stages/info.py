@@ -1,18 +1,20 @@
 """A checkpoint in; tables of what it is out."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.lang.units import units_of
 from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.records import Records, Table
+from unispeech_cli.trainer.checkpoint import verify
 from unispeech_cli.trainer.journal import read_lines
 from unispeech_cli.trainer.weights import find
 
@@ -26,6 +28,7 @@ def info(checkpoint: Path) -> Records:
     Raises FileNotFoundError where there is no checkpoint, ValueError where it is damaged.
     """
     place = find(checkpoint)
+    verify(place)
     settings, state = _settings(place), _json(place.state)
     shapes, origin = _shapes(place.weights), _json(place.origin) if place.origin.is_file() else {}
     yield Table("checkpoint", ("what", "value"), list(_checkpoint(place, settings, state, shapes, origin)))
@@ -50,7 +53,7 @@ def _checkpoint(
         yield "imported from", f"{origin['format']}: {origin['architecture'] or origin['model_type']}"
     yield "encoder", f"{encoder['layers']} layers, {encoder['dim']} wide, {encoder['heads']} heads"
     yield "normalisation", "before each block" if encoder["pre_norm"] else "after each block"
-    yield "parameters", sum(map(_size, shapes.values()))
+    yield "parameters", sum(map(math.prod, shapes.values()))
     yield "update", position["update"]
     yield "best", position.get("best")
     yield "best update", position.get("best_update")
@@ -69,7 +72,7 @@ def _parameters(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
     sizes: Counter[str] = Counter()
     for name, shape in shapes.items():
         parts = name.split(".")
-        sizes[".".join(parts[:2]) if parts[0] == "context" else parts[0]] += _size(shape)
+        sizes[".".join(parts[:2]) if parts[0] == "context" else parts[0]] += math.prod(shape)
     return [*sizes.items(), ("all", sum(sizes.values()))]
 
 
@@ -120,28 +123,13 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[Row]:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    try:
-        with safe_open(path, framework="pt") as stored:
-            return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+    with safe_open(path, framework="pt") as stored:
+        return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
 
 
 def _settings(place: CheckpointDir) -> dict[str, Any]:
-    if not place.settings.is_file():
-        raise ValueError(f"{place.root} is not a checkpoint: no {place.settings.name}")
     return dict(yaml.safe_load(place.settings.read_text(encoding="utf-8")))
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise ValueError(f"{path} is damaged or missing; the checkpoint is not whole") from None
+    return dict(json.loads(path.read_text(encoding="utf-8")))

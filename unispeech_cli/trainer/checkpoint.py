@@ -76,7 +76,7 @@ def restore(place: CheckpointDir, model: nn.Module, optimizer: torch.optim.Optim
 
     Raises ValueError naming a file whose checksum does not match.
     """
-    _verify(place)
+    verify(place)
     model.load_state_dict(_load(place.weights))
     state = json.loads(place.state.read_text(encoding="utf-8"))
     optimizer.load_state_dict(_unflattened(_load(place.optimizer), state["param_groups"]))
@@ -101,7 +101,7 @@ def prune(experiment: ExpDir, until: int, keep: int) -> None:
 
 def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
     """The verified weights of a checkpoint, on the CPU."""
-    _verify(place)
+    verify(place)
     return _load(place.weights)
 
 
@@ -130,7 +130,8 @@ def _write_parts(
     place.checksums.write_text(json.dumps(sums, indent=2), encoding="utf-8")
 
 
-def _verify(place: CheckpointDir) -> None:
+def verify(place: CheckpointDir) -> None:
+    """Raises ValueError naming the file of a checkpoint that is missing or not what was written."""
     if not place.checksums.is_file():
         raise ValueError(f"{place.root} is not a checkpoint: no {place.checksums.name}")
     try:
