@@ -1,15 +1,16 @@
 """Exports of one small recogniser, in the hands of those they are made for."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import sherpa_onnx
+import soundfile
 import torch
-from transformers import AutoModelForCTC, AutoProcessor, pipeline
+from transformers import AutoModelForCTC, AutoProcessor
 
 from unispeech_cli.audio import read_cut
 from unispeech_cli.decoder.hypotheses import read_hypotheses
@@ -63,26 +64,29 @@ def heard(exp: Path) -> dict[str, tuple[np.ndarray, list[str]]]:
     return {hypothesis.id: (waves[hypothesis.id], list(hypothesis.tokens)) for hypothesis in found}
 
 
-def test_transformers_pipeline_hears_what_decode_hears(exp: Path, heard: Any, tmp_path: Path) -> None:
-    list(export(exp, tmp_path / "hub", Wanted("transformers")))
-    recognize = pipeline("automatic-speech-recognition", model=str(tmp_path / "hub"), device="cpu")
+@pytest.mark.parametrize("format", ["transformers", "onnx", "sherpa-onnx"])
+def test_the_lines_on_the_card_hear_what_decode_hears(
+    exp: Path,
+    heard: Any,
+    tmp_path: Path,
+    format: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In transformers, in onnxruntime, in sherpa-onnx: as somebody would who has the directory and nothing else."""
+    list(export(exp, tmp_path / "made", Wanted(format)))
+    card = ExportDir(tmp_path / "made").card.read_text()
+    monkeypatch.chdir(tmp_path / "made")
     for wave, phones in heard.values():
-        assert recognize({"raw": wave.copy(), "sampling_rate": 16_000})["text"] == " ".join(phones)
+        soundfile.write("speech.wav", wave, 16_000, subtype="FLOAT")
+        exec(card.partition("```python\n")[2].partition("```")[0], {})
+        assert capsys.readouterr().out.split() == phones
+
+
+def test_automatic_classes_find_what_they_need(exp: Path, tmp_path: Path) -> None:
+    list(export(exp, tmp_path / "hub", Wanted("transformers")))
     assert type(AutoModelForCTC.from_pretrained(tmp_path / "hub")).__name__ == "UniSpeechForCTC"
     assert AutoProcessor.from_pretrained(tmp_path / "hub").tokenizer.pad_token_id == 0
-
-
-def test_sherpa_onnx_hears_what_decode_hears(exp: Path, heard: Any, tmp_path: Path) -> None:
-    list(export(exp, tmp_path / "sherpa", Wanted("sherpa-onnx")))
-    made = ExportDir(tmp_path / "sherpa")
-    recognizer = sherpa_onnx.OfflineRecognizer.from_omnilingual_asr_ctc(
-        model=str(made.onnx), tokens=str(made.tokens), num_threads=1
-    )
-    for wave, phones in heard.values():
-        stream = recognizer.create_stream()
-        stream.accept_waveform(16_000, wave)
-        recognizer.decode_stream(stream)
-        assert stream.result.tokens == phones
 
 
 def test_the_card_shows_what_was_measured_and_nothing_else(exp: Path, tmp_path: Path) -> None:
@@ -113,11 +117,11 @@ def test_again_there_is_nothing_to_do_and_what_differs_is_said(exp: Path, tmp_pa
     (line,) = notes(export(exp, out, Wanted("transformers")))
     assert line == f"{out} is exported from these inputs; nothing to do"
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
-    first, *_ = notes(export(exp, out, Wanted("onnx")))
-    assert first == f"{out} is exported anew: options format: transformers -> onnx"
-    assert sorted(path.name for path in out.iterdir()) == [
-        "README.md", "model.onnx", "provenance.json", "tokens.txt",
-    ]  # fmt: skip
+    shutil.copytree(exp, tmp_path / "exp")
+    DecodeDir(tmp_path / "exp/decode").score.unlink()
+    lines = notes(export(tmp_path / "exp", out, Wanted("transformers")))
+    assert any(line.startswith(f"{out} is exported anew: inputs {exp}/decode/score.json: ") for line in lines)
+    assert "Nothing was measured." in ExportDir(out).card.read_text()
 
 
 @pytest.mark.parametrize(
@@ -138,3 +142,21 @@ def test_a_directory_of_something_else_is_left_alone(exp: Path, tmp_path: Path) 
     with pytest.raises(ValueError, match="exists and is not an export; choose another --out"):
         list(export(exp, tmp_path, Wanted("transformers")))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_model_of_waves_as_they_are_is_not_for_sherpa_onnx(tmp_path: Path) -> None:
+    frontend, encoder = FrontendSettings(channels=8, normalize_wave=False), EncoderSettings(1, 32, 2, 32)
+    settings = FinetuneSettings(model=RecognizerSettings(frontend, encoder))
+    model = Recognizer(settings.model, len(TABLE))
+    save(CheckpointDir(tmp_path / "exp"), model, Position(1, 1), Identity(dump(settings), TABLE))
+    with pytest.raises(ValueError, match=r"normalize_wave is false.*use --format onnx"):
+        list(export(tmp_path / "exp", tmp_path / "out", Wanted("sherpa-onnx")))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_without_tokens_recognises_nothing(tmp_path: Path) -> None:
+    settings = FinetuneSettings(model=RecognizerSettings(encoder=EncoderSettings(1, 32, 2, 32)))
+    model, table = Recognizer(settings.model, 1), TokenTable(("<blk>",))
+    save(CheckpointDir(tmp_path / "exp"), model, Position(1, 1), Identity(dump(settings), table))
+    with pytest.raises(ValueError, match="has no tokens: it is an encoder"):
+        list(export(tmp_path / "exp", tmp_path / "out", Wanted("onnx")))

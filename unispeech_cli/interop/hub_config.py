@@ -1,6 +1,7 @@
 """Our settings -> transformers' config.json and preprocessor_config.json."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from unispeech_cli.frames import CONVOLUTIONS, SAMPLE_RATE
@@ -113,8 +114,10 @@ def _quantizer(settings: ModelSettings, num_tokens: int) -> dict[str, Any]:
 def _masks(settings: ModelSettings) -> Mapping[str, Any]:
     if isinstance(settings, UniSpeechSettings):
         return {"apply_spec_augment": True, **_spans("time", settings.mask)}
-    spans = {**_spans("time", settings.time_mask), **_spans("feature", settings.channel_mask)}
-    return {"apply_spec_augment": True, **spans}
+    channels = settings.channel_mask
+    # of a narrow model ours are shorter in the same way; transformers would refuse to train
+    channels = replace(channels, length=min(channels.length, settings.encoder.dim // 2))
+    return {"apply_spec_augment": True, **_spans("time", settings.time_mask), **_spans("feature", channels)}
 
 
 def _spans(axis: str, spans: SpanSettings) -> dict[str, Any]:

@@ -20,9 +20,11 @@ model = AutoModelForPreTraining.from_pretrained(".")
 features = AutoFeatureExtractor.from_pretrained(".")
 """,
     "onnx": f"""
+from pathlib import Path
+
 import numpy, onnxruntime, soundfile
 
-tokens = [line.split()[0] for line in open("tokens.txt", encoding="utf-8")]
+tokens = [line.split()[0] for line in Path("tokens.txt").read_text("utf-8").splitlines()]
 session = onnxruntime.InferenceSession("model.onnx")
 {_READ}
 inputs = {{"x": samples[None], "x_lengths": numpy.array([len(samples)])}}
