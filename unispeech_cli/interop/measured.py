@@ -11,7 +11,7 @@ from unispeech_cli.scorer.scorefile import read_scores
 
 
 def scored_dirs(place: CheckpointDir, given: Sequence[Path]) -> list[Path]:
-    """Those given, else those beside the checkpoint.
+    """Those given, else those in the checkpoint's directory and beside it.
 
     Raises ValueError for one that was given and is of another checkpoint, FileNotFoundError where it is not scored.
     """
@@ -37,7 +37,8 @@ def best_results(scored: Sequence[Path]) -> list[Result]:
 
 
 def _beside(place: CheckpointDir) -> list[Path]:
-    roots = sorted(path for path in place.root.parent.iterdir() if path.is_dir())
+    around = [*place.root.iterdir(), *place.root.parent.iterdir()]
+    roots = sorted(path for path in around if path.is_dir())
     return [root for root in roots if DecodeDir(root).decoded.is_file() and DecodeDir(root).score.is_file()]
 
 

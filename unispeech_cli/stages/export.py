@@ -23,6 +23,9 @@ from unispeech_cli.provenance import describe, differences, hash_file, record
 from unispeech_cli.records import Note, Records
 from unispeech_cli.trainer.weights import find, load_recognizer
 
+# on what the bytes of a format depend besides what is read
+PACKAGES = {"onnx": ["torch", "onnx"], "sherpa-onnx": ["torch", "onnx"], "icefall-lang": ["torch", "k2"]}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -78,7 +81,7 @@ def export(exp: Path, out: Path, wanted: Wanted) -> Records:
 def _describe(place: CheckpointDir, wanted: Wanted, scored: Sequence[Path]) -> dict[str, Any]:
     read = [place.checksums, *files_of(scored), *wanted.files]
     options = {"format": wanted.format, "checkpoint": str(place.root)}
-    return describe("export", read, options, ["torch", "onnx", "k2"])
+    return describe("export", read, options, PACKAGES.get(wanted.format, []))
 
 
 def _check_out(out: Path) -> None:
