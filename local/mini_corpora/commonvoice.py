@@ -35,7 +35,7 @@ def compose(sentences: list[str], _rng: random.Random) -> str:
 STYLE = Style(
     rates=(105, 165),
     sentences_an_utterance=(1,),
-    train_seconds=60.0,
+    train_seconds=30.0,
     held_out_seconds=17.0,
     pauses=(0.15, 0.5),
     compose=compose,
