@@ -1,7 +1,7 @@
 # Sourced after the options are read: the stages that all recipes share, over $systems and $target.
 #
 # A recipe says what its data are, in functions that print:
-#   pretraining SYSTEM   options of `unispeech pretrain`: settings, lang directory, manifests
+#   pretraining SYSTEM [TARGET]  options of `unispeech pretrain`: settings, lang directory, manifests
 #   finetuning TARGET    --train and --dev manifests
 #   test_cuts TARGET     manifests to decode
 #   lang_dir TARGET      lang directory of fine-tuning
@@ -32,19 +32,25 @@ make_corpus() {
 # the experiment in which a system learns a target
 tuned() { echo "$exp/$1/$2${units:+-$units}"; } # tuned SYSTEM TARGET
 
-# settings of fine-tuning, for a target of its own size where there are such
-tuning() { ls "$conf/$1-$2-finetune.yaml" 2>/dev/null || echo "$conf/$1-finetune.yaml"; } # tuning SYSTEM TARGET
+# settings of fine-tuning: for a target of its own size where there are such; of NAME where NAME+ has none
+tuning() { # tuning SYSTEM TARGET
+  local file
+  for file in "$conf/$1-$2-finetune.yaml" "$conf/$1-finetune.yaml" "$conf/${1%%+*}-finetune.yaml"; do
+    [ ! -e "$file" ] || { echo "$file"; return; }
+  done
+  echo "$conf/$1-finetune.yaml"
+}
 
-# the encoder that a system is fine-tuned from; nothing where it is trained from scratch
+# encoder SYSTEM [TARGET]: what a system is fine-tuned from; nothing where it is trained from scratch
 encoder() { [ ! -e "$conf/$1-pretrain.yaml" ] || echo "$exp/$1/pretrain"; }
 
-pretrain() { # pretrain SYSTEM
-  unispeech pretrain "$exp/$1/pretrain" --preset "$preset" $(pretraining "$1") --set "run.seed=$seed" --device "$device"
+pretrain() { # pretrain SYSTEM [TARGET]
+  unispeech pretrain "$(encoder "$@")" --preset "$preset" $(pretraining "$@") --set "run.seed=$seed" --device "$device"
 }
 
 finetune() { # finetune SYSTEM TARGET
   unispeech finetune "$(tuned "$1" "$2")" --preset "$preset" --config "$(tuning "$1" "$2")" --lang-dir "$(lang_dir "$2")" \
-    $(finetuning "$2") $(each --init $(encoder "$1")) --set "run.seed=$seed" --device "$device"
+    $(finetuning "$2") $(each --init $(encoder "$1" "$2")) --set "run.seed=$seed" --device "$device"
 }
 
 finetune_to_targets() { # finetune_to_targets SYSTEM
@@ -62,6 +68,16 @@ pretrain_systems() {
     esac
   done
   if at 4 && [ "${#pretrained[@]}" -gt 0 ]; then finish_jobs "${pretrained[@]}"; else finish_jobs; fi
+}
+
+# the encoders that hear the target's audio, one a target: systems with a +, after those that they go on from
+pretrain_on_targets() {
+  local system t
+  for system in $systems; do
+    [[ $system = *+* ]] || continue
+    for t in $target; do job "$jobs" "$system $t" pretrain "$system" "$t"; done
+    finish_jobs
+  done
 }
 
 finetune_systems() {

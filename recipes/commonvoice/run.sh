@@ -105,9 +105,10 @@ test_cuts() { cuts "$(folder "$1")" "$test_split" ${1//+/ }; }
 lang_dir() { echo "$data/$(folder "$1")/lang_phone"; }
 # phones NAME LANGUAGE...: those that are given under this name, else espeak-ng's
 phones() {
-  [ -z "$inventories" ] || each --inventory $(ls "$inventories/$1"/{phonesMatches_reduced,vocab}.json 2>/dev/null | head -n 1)
+  [[ -z $inventories || -n $labels ]] || each --inventory $(ls "$inventories/$1"/{phonesMatches_reduced,vocab}.json 2>/dev/null | head -n 1)
   [ $# -le 2 ] || echo "--vocab $vocab"
 }
+# to_phones CUTS... OPTIONS: by espeak-ng, or as they are in released files
 to_phones() { if [ -n "$labels" ]; then python local/released_labels.py --labels "$labels" "$@"; else unispeech phonemize "$@"; fi; }
 # lists LANGUAGE: files that spell out splits; of the released ones those that are asked for
 lists() {

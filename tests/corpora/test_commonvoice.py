@@ -173,3 +173,27 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         splits(tmp_path, split_list=tmp_path / "es" / "train.tsv")
     with pytest.raises(ValueError, match=r"fr/train\.tsv: no column path"):
         clips(tmp_path, "fr")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        # as Riviere's splits name clips, with and without a suffix
+        "common_voice_ky_1\ncommon_voice_ky_2\n",
+        "common_voice_ky_1.mp3\ncommon_voice_ky_2.mp3\n",
+        # as the released manifests do: with the folder and without, for one language and for several
+        "/data/cv-corpus-5.1-2020-06-22/ky/wavs_16k/\n"
+        "common_voice_ky_1.wav\t82944\t16000\ncommon_voice_ky_2.wav\t9\t16000\n",
+        "common_voice_ky_1.wav\t248832\t48000\ncommon_voice_ky_2.wav\t9\t48000\n",
+        "/data/cv-corpus-5.1-2020-06-22\nky/wavs_16k/common_voice_ky_1.wav\t82944\t16000\n"
+        "ky/wavs_16k/common_voice_ky_2.wav\t9\t16000\n",
+    ],
+)
+def test_split_lists_of_others(tmp_path: Path, listed: str) -> None:
+    rows = [f"f00|common_voice_ky_{number}.mp3|Салам." for number in (1, 2, 3)]
+    write_table(tmp_path / "ky" / "validated.tsv", "client_id path sentence", *rows)
+    spelled = tmp_path / "trainSeqs_1.0_uniform_new_version.tsv"
+    spelled.write_text(listed)
+    (split,) = splits(tmp_path, ["ky"], split_list=spelled)
+    assert (split.corpus, split.name) == ("cv-ky", "trainSeqs_1.0_uniform_new_version")
+    assert [found.id for found in split.clips()] == ["common_voice_ky_1", "common_voice_ky_2"]

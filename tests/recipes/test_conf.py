@@ -6,6 +6,7 @@ import pytest
 
 from unispeech_cli.model.unispeech import PRESETS
 from unispeech_cli.stages import finetune, pretrain
+from unispeech_cli.trainer.schedule import rate_factor, temperature
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted([*ROOT.glob("recipes/*/conf/*/*.yaml"), *ROOT.glob("local/ci/conf/*.yaml")])
@@ -20,6 +21,63 @@ def test_loads(path, preset):
         assert settings.freeze.frontend is (system != "scratch")
     else:
         settings = pretrain.read_settings(preset, path, [])
-        assert (settings.objective.alpha == 0) is (stage == "continue" or system == "contrastive")
+        assert (settings.objective.alpha == 0) is (stage == "continue" or system.startswith("contrastive"))
+        assert (settings.replace.r == 0) is (system in ("ctc-transfer", "r0"))
         assert (settings.model.quantizer is None) is (system == "ctc-transfer")
         assert (settings.objective.alpha == 1) is (system == "ctc-transfer")
+
+
+# held against the numbers of the released one2one_large_pretrain_en1350.sh, continue_pretrain.sh and finetune.sh
+PAPER = ROOT / "recipes" / "commonvoice" / "conf" / "paper"
+
+
+def test_the_papers_pre_training_is_the_released_one():
+    settings = pretrain.read_settings("large", PAPER / "unispeech-pretrain.yaml", [])
+    updates, data = settings.run.updates, settings.data
+    assert (updates, data.seconds_per_batch * 16_000, data.batches_per_update) == (200_000, 1_200_000, 64)
+    assert (data.min_seconds * 16_000, data.max_seconds * 16_000) == (32_000, 320_000)
+    assert settings.rate.warmup * updates == 25_000
+    assert (settings.optim.lr, settings.objective.alpha, settings.replace.r) == (1e-3, 0.5, 0.5)
+    assert (settings.model.mask.probability, settings.model.mask.length) == (0.5, 10)
+    assert (settings.objective.contrastive.distractors, data.language_alpha) == (100, 0.5)
+    encoder = settings.model.encoder
+    dropouts = {
+        encoder.dropout,
+        encoder.attention_dropout,
+        settings.model.input_dropout,
+        settings.model.feature_dropout,
+    }
+    assert (dropouts, encoder.activation_dropout, encoder.layerdrop) == ({0.1}, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("system", ["unispeech+", "contrastive+"])
+def test_the_papers_second_stage_is_the_released_one(system):
+    settings = pretrain.read_settings("large", PAPER / f"{system}-continue.yaml", [])
+    updates, data = settings.run.updates, settings.data
+    assert (updates, data.seconds_per_batch * 16_000, data.batches_per_update) == (100_000, 1_000_000, 8 * 2)
+    assert (settings.optim.lr, settings.rate.warmup * updates) == (2e-4, 10_000)
+    assert (settings.model.mask.probability, settings.model.encoder.layerdrop) == (0.65, 0.05)
+    assert settings.model.frontend.gradient_scale == 0.1
+    assert temperature(settings.temperature, updates, updates) == pytest.approx(
+        2 * 0.999995**updates, rel=1e-3
+    )
+
+
+def test_the_papers_fine_tuning_is_the_released_one():
+    settings = finetune.read_settings("large", PAPER / "unispeech-finetune.yaml", [], None)
+    updates, rate = settings.run.updates, settings.rate
+    assert (updates, rate.shape, rate.warmup * updates, rate.hold * updates) == (
+        20_000,
+        "tri-stage",
+        2000,
+        8000,
+    )
+    assert rate_factor(rate, updates, updates) == pytest.approx(0.05)
+    assert (settings.data.seconds_per_batch * 16_000, settings.data.batches_per_update) == (1_000_000, 4)
+    assert (settings.optim.lr, settings.optim.eps, settings.optim.weight_decay) == (2e-5, 1e-8, 0.0)
+    assert (settings.freeze.frontend, settings.freeze.encoder * updates) == (True, 2000)
+    masks = [
+        (mask.probability, mask.length) for mask in (settings.model.time_mask, settings.model.channel_mask)
+    ]
+    assert masks == [(0.75, 10), (0.25, 64)]
+    assert (settings.model.encoder.layerdrop, settings.model.encoder.activation_dropout) == (0.1, 0.1)

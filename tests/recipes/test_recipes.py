@@ -1,5 +1,6 @@
 """The recipes end to end at the size of CI: real run.sh, minutes of speech, a minute model."""
 
+import gzip
 import json
 import os
 import re
@@ -153,9 +154,80 @@ def test_the_corpus_may_be_a_link(checkout, commonvoice):
     assert made == {f"cv-{language}_cuts_{split}.jsonl.gz" for language, split in splits}
 
 
+def test_released_splits_and_phone_maps(checkout, commonvoice, tmp_path):
+    """Lists and maps of others, in the layout of the released ones, give the training its cuts and its tokens."""
+    made = {cut["id"]: cut for cut in cuts(checkout / "data/commonvoice/it/cv-it_cuts_train.jsonl.gz")}
+    train, dev = list(made)[::2], list(made)[1::2]
+    folder = tmp_path / "it"
+    folder.mkdir()
+    for name, clips in (
+        ("trainSeqs_1.0_uniform_new_version", train),
+        ("valSeqs_1.0_uniform_new_version", dev),
+    ):
+        lines = ["/data/it/wavs_16k/", *(f"{clip}.wav\t9\t16000" for clip in clips)]
+        (folder / f"{name}_16k.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "testSeqs_uniform_new_version.txt").write_text("\n".join(dev) + "\n")
+    spoken = [cut["supervisions"][0]["custom"]["phones"].split() for cut in made.values()]
+    phones = sorted({phone for said in spoken for phone in said}, reverse=True)
+    ids = {phone: number for number, phone in enumerate([*phones, ""])}
+    (folder / "phonesMatches_reduced.json").write_text(json.dumps(ids))
+    splits = (
+        "--train-split",
+        "trainSeqs_1.0_uniform_new_version_16k",
+        "--dev-split",
+        "valSeqs_1.0_uniform_new_version_16k",
+    )
+    options = (*splits, "--test-split", "testSeqs_uniform_new_version", "--split-lists", str(tmp_path))
+    data = ("--data", "released", "--inventories", str(tmp_path), "--stage", "1", "--stop-stage", "2")
+    finished(checkout, "commonvoice", *options, *data)
+    place = checkout / "released" / "it"
+    for split, wanted in zip(splits[1::2], (train, dev), strict=True):
+        assert sorted(cut["id"] for cut in cuts(place / f"cv-it_cuts_{split}.jsonl.gz")) == sorted(wanted)
+    table = (place / "lang_phone" / "tokens.txt").read_text().split("\n")
+    assert [line.split()[0] for line in table if line] == ["<blk>", *phones]
+
+
+def cuts(manifest: Path) -> list[dict]:
+    return [json.loads(line) for line in gzip.open(manifest, "rt", encoding="utf-8")]
+
+
+def test_a_dry_run_tells_of_the_papers_settings_and_makes_nothing(checkout):
+    before = set(checkout.iterdir())
+    options = (
+        "--setting",
+        "many-to-many",
+        "--preset",
+        "base",
+        "--dry-run",
+        "true",
+        "--systems",
+        "unispeech+joint",
+    )
+    done = run(checkout, "commonvoice", *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert stages(done.stderr) == [3, 4]
+    exp = "exp/many-to-many-base-separate/unispeech+joint"
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│" in line
+    ]
+    trained = [row[1] for row in rows if row[0] == "experiment"]
+    assert trained == [f"{exp}/pretrain-ky+nl+ru+sv+tt", f"{exp}/ky+nl+ru+sv+tt"]
+    hours = {(row[0], row[1]): row[2] for row in rows if row[0] in ("labelled", "unlabelled")}
+    assert hours[("labelled", "cv-en")] == "1,350.00"
+    assert hours[("unlabelled", "cv-ru")] == "55.00"
+    # the five targets, an hour each
+    assert hours[("labelled", "cv-ru")] == "1.00"
+    assert set(checkout.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("recipe", "options", "told"),
     [
+        (
+            "commonvoice",
+            ("--setting", "one"),
+            "--setting is one-to-one, many-to-one or many-to-many, not one",
+        ),
         (
             "commonvoice",
             ("--dl-dir", "nowhere"),

@@ -27,7 +27,7 @@ def told(hours: Mapping[str, float]) -> list[str]:
 
 def tables(records: Any) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
     """Rows of the speech, values of the training by name, rows of the schedule."""
-    speech, training, schedule = (
+    training, speech, schedule = (
         [dict(zip(record.columns, row, strict=True)) for row in record.rows]
         for record in records
         if isinstance(record, Table)
@@ -77,7 +77,7 @@ def test_fine_tuning_at_the_papers_size() -> None:
 
 def test_without_a_speed_the_assumption_is_said() -> None:
     inputs = finetune.FinetuneInputs(manifests("cv-ky"), [])
-    _, training, _ = finetune.forecast(NOWHERE, NOWHERE, inputs, hours=["cv-ky=1"])
+    training, _, _ = finetune.forecast(NOWHERE, NOWHERE, inputs, hours=["cv-ky=1"])
     (row,) = [row for row in training.rows if row[0] == "seconds of audio a second"]  # type: ignore[union-attr]
     assert str(row[2]).startswith("assumed, not measured: 30 TFLOP/s over ")
 

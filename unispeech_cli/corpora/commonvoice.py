@@ -100,9 +100,7 @@ def _listed_split(folders: list[Path], names: Sequence[str], split_list: Path) -
 
 def _listed(folder: Path, tables: tuple[Path, ...], split_list: Path) -> Iterator[Clip | Dropped]:
     """The clips of the list in the order of the tables, each once; then those that no table has."""
-    wanted = {
-        Path(line.strip()).stem for line in split_list.read_text("utf-8-sig").splitlines() if line.strip()
-    }
+    wanted = _stems(split_list.read_text("utf-8-sig").splitlines())
     for found in _clips(folder, tables, wanted.__contains__):
         # invalidated.tsv and other.tsv may repeat a clip of validated.tsv
         if found.id in wanted:
@@ -110,6 +108,14 @@ def _listed(folder: Path, tables: tuple[Path, ...], split_list: Path) -> Iterato
             yield found
     for stem in sorted(wanted):
         yield Dropped(stem, "not in any TSV", f"listed in {split_list}, in none of {folder}/*.tsv")
+
+
+def _stems(lines: Sequence[str]) -> set[str]:
+    """Clips of a list: names with or without suffix and folders, or fairseq's lines of `path<TAB>samples`."""
+    names = [line.split("\t")[0].strip() for line in lines]
+    # fairseq's first line may be the folder
+    is_root = bool(names) and "\t" not in lines[0] and "\t" in "".join(lines)
+    return {Path(name).stem for name in names[is_root:] if name}
 
 
 def _clips(folder: Path, tables: tuple[Path, ...], wanted: Callable[[str], bool]) -> Iterator[Clip | Dropped]:

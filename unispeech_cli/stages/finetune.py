@@ -131,7 +131,6 @@ def forecast(
         exp, run, settings.data, speech, weights(*parts), tokens, 3 * multiplications(*parts), speed
     )
     schedule = schedule_table(
-        exp,
         settings.rate,
         run.updates,
         ("rate x 1e6", "encoder trains"),

@@ -119,7 +119,6 @@ def forecast(
         exp, settings.run, settings.data, speech, weights(*parts), tokens, 3 * multiplications(*parts), speed
     )
     schedule = schedule_table(
-        exp,
         settings.rate,
         settings.run.updates,
         ("rate x 1e6", "Gumbel temperature", "r"),

@@ -58,13 +58,11 @@ class Forecast:
         return ASSUMED_TFLOPS * 1e12 / operations, how
 
     def tables(self, rows: Iterable[Row], schedule: Table) -> Records:
-        """The speech, the training (with `rows` of its own), and the points of its schedule."""
-        yield Table(
-            f"{self.exp}: speech", ("kind", "language", "hours", "from", "share %", "times"), self._speech()
-        )
-        yield Table(
-            f"{self.exp}: training", ("what", "value", "how"), [*self._training(), *rows, *self._size()]
-        )
+        """The training (with `rows` of its own), its speech, and the points of its schedule."""
+        columns = ("kind", "language", "hours", "from", "share %", "times")
+        training = [("experiment", str(self.exp), ""), *self._training(), *rows, *self._size()]
+        yield Table("training", ("what", "value", "how"), training)
+        yield Table("speech", columns, self._speech())
         yield schedule
 
     def _speech(self) -> list[Row]:
@@ -138,7 +136,7 @@ def hours_told(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def schedule_table(
-    exp: Path, rate: RateSettings, updates: int, columns: Sequence[str], at: Callable[[int], Row]
+    rate: RateSettings, updates: int, columns: Sequence[str], at: Callable[[int], Row]
 ) -> Table:
     """What is on a schedule at the turning points of the learning rate and half-way; `at` gives a row's values."""
     end = rate.decay_updates or updates
@@ -148,7 +146,7 @@ def schedule_table(
         held += round(rate.hold * end) if rate.hold_updates is None else rate.hold_updates
     points = sorted({0, warmup, held, updates // 2, end, updates - 1} & set(range(updates)))
     rows: list[Row] = [(update, *at(update)) for update in points]
-    return Table(f"{exp}: schedule ({rate.shape})", ("update", *columns), rows)
+    return Table(f"schedule ({rate.shape})", ("update", *columns), rows)
 
 
 def mask_row(name: str, mask: SpanSettings) -> Row:
