@@ -32,6 +32,7 @@ from unispeech_cli.decoder.search import greedy
 from unispeech_cli.interop.hub import write_hub
 from unispeech_cli.interop.leaving import read_leaving
 from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.lang.units import units_of
 from unispeech_cli.paths import CheckpointDir, ExportDir
 from unispeech_cli.stages.import_ import import_
 
@@ -121,7 +122,8 @@ def test_transformers_computes_the_same_logits(
 
 @pytest.mark.parametrize(
     "symbols",
-    [("<blk>", "a", "tʃ", "ʎ", "<unk>"), ("<blk>", "|", "d", "o", "n", "'", "t"), ("<blk>", "es:a", "ky:a")],
+    [("<blk>", "a", "tʃ", "ʎ", "<unk>"), ("<blk>", "|", "d", "o", "n", "'", "t"), ("<blk>", "es:a", "ky:a")]
+    + [("<blk>", "<unk>", "▁do", "n't", "▁a")],
 )
 def test_the_tokenizer_makes_the_text_that_we_make(
     saved: Saved, tmp_path: Path, symbols: tuple[str, ...]
@@ -129,13 +131,13 @@ def test_the_tokenizer_makes_the_text_that_we_make(
     saved(CheckpointDir(tmp_path / "exp"), symbols=symbols)
     made, table = exported(CheckpointDir(tmp_path / "exp"), tmp_path / "hub"), TokenTable(symbols)
     tokenizer = AutoProcessor.from_pretrained(made.root).tokenizer
-    # "do not", which their clean-up would write "don't"
-    spoken = [2, 3, 1, 4, 3, 6] if "|" in symbols else [*range(1, len(symbols)), 1]
+    # "do n't", which their clean-up would write "don't"
+    spoken = [2, 3, 1, 4, 5, 6] if "|" in symbols else [*range(1, len(symbols)), 1]
     log_prob_BTV = torch.eye(len(symbols))[[0, *(i for s in spoken for i in (s, s, 0))]][None]
     (path,) = greedy(log_prob_BTV, torch.tensor([log_prob_BTV.shape[1]]))
-    ours = text_of([symbols[i] for i in path.ids], "letters" if "|" in symbols else "phones")
+    ours = text_of([symbols[i] for i in path.ids], units_of(table))
     assert tokenizer.decode(log_prob_BTV[0].argmax(-1)) == ours
-    assert "|" not in symbols or ours == "do not"
+    assert "|" not in symbols or ours == "do n't"
     assert len(tokenizer) == len(table)
 
 
