@@ -9,7 +9,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UniSpeechConfig, UniSpeechForCTC
 
+from unispeech_cli.lang.tokens import read as read_tokens
+from unispeech_cli.paths import CheckpointDir
+from unispeech_cli.stages.export import Wanted, export
 from unispeech_cli.stages.import_ import import_
+from unispeech_cli.trainer.weights import saved_model_settings
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 POSITIONS = {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
@@ -106,3 +110,19 @@ def test_shards_are_files_beside_their_index(directory: Path, tmp_path: Path) ->
 def test_nothing_wrong(directory: Path, tmp_path: Path) -> None:
     list(import_(directory, tmp_path / "ours"))
     assert (tmp_path / "ours" / "origin.json").is_file()
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+@pytest.mark.parametrize("codebook", [False, True])
+def test_what_is_exported_comes_back_as_it_was(saved: Any, tmp_path: Path, norm: str, codebook: bool) -> None:
+    place = CheckpointDir(tmp_path / "ours")
+    saved(place, norm, codebook=codebook, normalize_wave=norm == "layer")
+    list(export(place.root, tmp_path / "theirs", Wanted("transformers")))
+    list(import_(tmp_path / "theirs", tmp_path / "back"))
+    back = CheckpointDir(tmp_path / "back")
+    before, after = load_file(place.weights), load_file(back.weights)
+    assert before.keys() == after.keys() and all(before[name].equal(after[name]) for name in before)
+    assert read_tokens(back.tokens) == read_tokens(place.tokens)
+    was, now = saved_model_settings(place), saved_model_settings(back)
+    assert (now["frontend"], now["encoder"]) == (was["frontend"] | {"gradient_scale": 1.0}, was["encoder"])
+    assert now.get("quantizer") == was.get("quantizer")
