@@ -14,6 +14,8 @@ from unispeech_cli.interop.names import from_transformers
 from unispeech_cli.interop.torchfile import open_torch_file
 from unispeech_cli.interop.transformers_config import check_config, model_settings
 from unispeech_cli.interop.vocabulary import TOKENIZER_FILES, Vocabulary, hub_vocabulary
+from unispeech_cli.model.recognizer import RecognizerSettings
+from unispeech_cli.model.unispeech import UniSpeechSettings
 
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 # in the order in which transformers looks for them; an index names the files of several
@@ -41,13 +43,42 @@ def read_transformers(directory: Path, dictionary: Path | None, encoder_only: bo
     """
     transformers_files(directory)
     config, preprocessor = _read_json(directory / _CONFIG), _preprocessor(directory)
-    architecture = next(iter(config.get("architectures") or []), None)
+    weights, settings = _network(directory, config, bool(preprocessor.get("do_normalize", True)))
+    if encoder_only:
+        weights = without_head(weights)
+    files = _tokenizer(directory, dictionary)
+    vocabulary, notes = _symbols(directory, files, weights, config.get("pad_token_id"))
+    if not preprocessor:
+        notes.append(f"no {_PREPROCESSOR}: the waveform is normalised, as is transformers' default")
+    origin = Origin(
+        "transformers",
+        config["model_type"],
+        _architecture(config),
+        config,
+        preprocessor or None,
+        files or None,
+    )
+    return Imported(weights, settings, vocabulary, origin, tuple(notes))
+
+
+def _architecture(config: Mapping[str, Any]) -> str | None:
+    return next(iter(config.get("architectures") or []), None)
+
+
+def _is_pretraining(weights: Mapping[str, Tensor]) -> bool:
+    return "quantizer.codebook" in weights
+
+
+def _network(
+    directory: Path, config: dict[str, Any], normalize_wave: bool
+) -> tuple[dict[str, Tensor], UniSpeechSettings | RecognizerSettings]:
+    """Weights under our names, and the settings of a model that takes them."""
     try:
         check_config(config)
         weights = from_transformers(_read_weights(directory))
-        pretraining = "quantizer.codebook" in weights
-        _check_parts(str(architecture), outputs(weights), pretraining)
-        settings = model_settings(config, bool(preprocessor.get("do_normalize", True)), pretraining)
+        pretraining = _is_pretraining(weights)
+        _check_parts(str(_architecture(config)), outputs(weights), pretraining)
+        return weights, model_settings(config, normalize_wave, pretraining)
     except TypeError as error:
         raise ValueError(
             f"{directory / _CONFIG} has a value of another kind than it should: {error}"
@@ -55,24 +86,22 @@ def read_transformers(directory: Path, dictionary: Path | None, encoder_only: bo
     except ValueError as error:
         message = str(error)
         raise ValueError(message if str(directory) in message else f"{directory}: {message}") from None
-    if encoder_only:
-        weights = without_head(weights)
-    files, pad = _tokenizer(directory, dictionary), config.get("pad_token_id")
-    vocabulary, notes = None, []
-    if outputs(weights) and "vocab.json" in files:
-        vocabulary = hub_vocabulary(files, outputs(weights), pad, directory)
-        notes = _blank_notes(vocabulary, pad)
-    elif outputs(weights) and not pretraining:
+
+
+def _symbols(
+    directory: Path, files: Mapping[str, str], weights: Mapping[str, Tensor], pad: int | None
+) -> tuple[Vocabulary | None, list[str]]:
+    """What the outputs stand for, and lines on it; None where there are none, or pre-training left them unnamed."""
+    count = outputs(weights)
+    if count and "vocab.json" in files:
+        vocabulary = hub_vocabulary(files, count, pad, directory)
+        return vocabulary, _blank_notes(vocabulary, pad)
+    if count and not _is_pretraining(weights):
         raise ValueError(
-            f"{directory} has no vocab.json for its {outputs(weights)} outputs: give it with --dict, or take the "
+            f"{directory} has no vocab.json for its {count} outputs: give it with --dict, or take the "
             "encoder alone with --encoder-only"
         )
-    if not preprocessor:
-        notes.append(f"no {_PREPROCESSOR}: the waveform is normalised, as is transformers' default")
-    origin = Origin(
-        "transformers", config["model_type"], architecture, config, preprocessor or None, files or None
-    )
-    return Imported(weights, settings, vocabulary, origin, tuple(notes))
+    return None, []
 
 
 def _check_parts(architecture: str, number: int, pretraining: bool) -> None:
