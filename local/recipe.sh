@@ -44,8 +44,9 @@ tuning() { # tuning SYSTEM TARGET
 # encoder SYSTEM [TARGET]: what a system is fine-tuned from; nothing where it is trained from scratch
 encoder() { [ ! -e "$conf/$1-pretrain.yaml" ] || echo "$exp/$1/pretrain"; }
 
+# where trainings share the cores, what is trained from scratch goes before: it has the longest way to go
 pretrain() { # pretrain SYSTEM [TARGET]
-  unispeech pretrain "$(encoder "$@")" --preset "$preset" $(pretraining "$@") --set "run.seed=$seed" --device "$device"
+  nice -n "$((jobs > 1 ? 5 : 0))" unispeech pretrain "$(encoder "$@")" --preset "$preset" $(pretraining "$@") --set "run.seed=$seed" --device "$device"
 }
 
 finetune() { # finetune SYSTEM TARGET
