@@ -19,7 +19,8 @@ batches.batch batches.index batches.plan batches.shares batches.source batches.l
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
-trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal trainer.loop
+trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal
+trainer.alarms trainer.guard trainer.loop
 trainer.session trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard

@@ -145,6 +145,12 @@ class ExpDir:
     """One JSON line per logged update: functions of data and weights only."""
     timing = _Named("timing.jsonl")
     """One JSON line per logged update: seconds, memory."""
+    faults = _Named("faults")
+    """What updates could not use, by update and rank."""
+
+    def fault(self, update: int, rank: int) -> Path:
+        return self.faults / f"update-{update}-rank-{rank}.json"
+
     tensorboard = _Named("tensorboard")
 
     @property

@@ -47,6 +47,24 @@ def test_other_settings_are_named(exp: ExpDir, train: Path, settings: str, diffe
     assert exp.settings.read_text() == SETTINGS
 
 
+def test_a_setting_that_did_not_exist_then_counts_with_its_default(exp: ExpDir, train: Path) -> None:
+    newer = SETTINGS.replace("  lr: 0.001\n", "  lr: 0.001\n  decay: all\n") + "guard:\n  most_skipped: 10\n"
+    inputs = {"train": [train], "dev": []}
+    claim(exp, Identity(newer, MINE.tokens), inputs, None, newer)
+    # it stays what it was made as
+    assert exp.settings.read_text() == SETTINGS
+    other = newer.replace("skipped: 10", "skipped: 3")
+    with pytest.raises(ValueError, match=r"other settings: guard.most_skipped 10, now 3"):
+        claim(exp, Identity(other, MINE.tokens), inputs, None, newer)
+    # what was switched off has not the defaults of what is on
+    on = newer.replace("quantizer: null", "quantizer:\n    groups: 2")
+    with pytest.raises(ValueError, match=r"other settings: model.quantizer.groups none, now 2"):
+        claim(exp, Identity(on, MINE.tokens), inputs, None, on)
+    # and what has gone since is no default
+    with pytest.raises(ValueError, match=r"other settings: run.updates 10, now none"):
+        claim(exp, Identity(newer.replace("run:\n  updates: 10\n", ""), MINE.tokens), inputs, None, newer)
+
+
 def test_other_tokens_are_named(exp: ExpDir, train: Path) -> None:
     other = Identity(SETTINGS, TokenTable(("<blk>", "a", "c")))
     with pytest.raises(ValueError, match=r"other tokens .*only in the first: b; only in the second: c"):

@@ -19,10 +19,12 @@ def claim(
     identity: Identity,
     inputs: Mapping[str, Sequence[Path]],
     init: CheckpointDir | None,
+    defaults: str = "",
 ) -> None:
     """Make the experiment directory, or see that it is this very experiment.
 
-    Raises ValueError naming what differs: an experiment made otherwise is never trained on.
+    `defaults` are those of all settings, as YAML: an experiment made before a setting existed counts with its
+    default. Raises ValueError naming what differs: an experiment made otherwise is never trained on.
     """
     wanted = {name: {str(path): hash_file(path) for path in paths} for name, paths in inputs.items()}
     wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
@@ -32,7 +34,7 @@ def claim(
     if not experiment.inputs.is_file():
         _make(experiment, identity, made)
         return
-    saved = yaml.safe_load(experiment.settings.read_text("utf-8"))
+    saved = _with_defaults(yaml.safe_load(experiment.settings.read_text("utf-8")), yaml.safe_load(defaults))
     _same(experiment, "settings", saved, yaml.safe_load(identity.settings))
     difference = read_tokens(experiment.tokens).difference(identity.tokens)
     if difference:
@@ -63,6 +65,14 @@ def _same(experiment: ExpDir, what: str, found: Any, wanted: Any) -> None:
             f"{experiment.root} was made with other {what}: {name} {_shown(was.get(name))}, "
             f"now {_shown(now.get(name))}; give the former ones or choose another directory"
         )
+
+
+def _with_defaults(found: Any, defaults: Any) -> Any:
+    """A tree, and what it has no name for as `defaults` have it; a part that is none stays none."""
+    if not isinstance(found, dict) or not isinstance(defaults, dict):
+        return found
+    known = {name: _with_defaults(value, defaults.get(name)) for name, value in found.items()}
+    return {**defaults, **known}
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
