@@ -30,7 +30,9 @@ def told(figure: str, values: list[float], first: int = 1) -> dict[int, str]:
         ("blank_share", "all blanks", 1.0),
     ],
 )
-def test_what_is_wrong_over_a_window_is_told_by_name_with_advice(figure: str, name: str, value: float) -> None:
+def test_what_is_wrong_over_a_window_is_told_by_name_with_advice(
+    figure: str, name: str, value: float
+) -> None:
     seen = watch()
     lines = [line for update in range(60, 64) for line in seen.see(update, {**HEALTHY, figure: value})]
     (line,) = lines
