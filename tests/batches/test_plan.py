@@ -1,17 +1,23 @@
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from unispeech_cli.batches.plan import Planned, Pool, endless_plan, epoch_plan
+from unispeech_cli.batches.plan import JITTER, Planned, Pool, endless_plan, epoch_plan
+
 
 # log-normal as speech corpora are, 1 .. 20 s
-SECONDS = np.clip(np.random.default_rng(0).lognormal(1.5, 0.5, 3000), 1, 20).astype(np.float32)
+def speech(count: int, seed: int = 0) -> np.ndarray:
+    return np.clip(np.random.default_rng(seed).lognormal(1.5, 0.5, count), 1, 20).astype(np.float32)
+
+
+SECONDS = speech(3000)
 LIMIT = 60.0
 
 
 def test_an_epoch_has_each_cut_once() -> None:
-    batches = epoch_plan(SECONDS, LIMIT, (1, 0))
+    batches = list(epoch_plan(SECONDS, LIMIT, (1, 0)))
     assert sorted(np.concatenate(batches)) == list(range(len(SECONDS)))
 
 
@@ -25,15 +31,65 @@ def test_a_cut_over_the_limit_stands_alone() -> None:
     assert sorted(sorted(batch.tolist()) for batch in batches) == [[0, 2], [1], [3]]
 
 
-def test_little_is_padding_and_batches_are_full() -> None:
-    batches = epoch_plan(SECONDS, LIMIT, (1, 0))
-    padded = sum(SECONDS[batch].max() * len(batch) for batch in batches)
-    assert 1 - SECONDS.sum() / padded < 0.08
-    assert padded / len(batches) > 0.85 * LIMIT
+def by_definition(seconds: np.ndarray, limit: float, seed: tuple[int, ...]) -> list[list[int]]:
+    """Cut by cut: sorted by jittered length, a batch is closed before the cut that would overfill it."""
+    random = np.random.default_rng(seed)
+    jittered = [
+        float(s) * (1 + JITTER * u) for s, u in zip(seconds, random.random(len(seconds)), strict=True)
+    ]
+    batches: list[list[int]] = [[]]
+    for cut in sorted(range(len(seconds)), key=lambda cut: jittered[cut]):
+        tried = [*batches[-1], cut]
+        if len(tried) > 1 and max(float(seconds[one]) for one in tried) * len(tried) > limit:
+            batches.append([cut])
+        else:
+            batches[-1] = tried
+    return [batches[number] for number in random.permutation(len(batches))]
+
+
+@pytest.mark.parametrize("limit", [3.0, 60.0, 61.5, 600.0, 1e6])
+def test_the_plan_is_its_definition(limit: float) -> None:
+    # equal lengths that fill a batch exactly, a cut for itself, one cut alone
+    even = np.full(50, 1.5, dtype=np.float32)
+    for seconds in (SECONDS[:700], even, np.array([20.0, 1.0, 19.0, 1.0]), SECONDS[:1]):
+        plan = [batch.tolist() for batch in epoch_plan(seconds, limit, (3, 1))]
+        assert plan == by_definition(seconds, limit, (3, 1))
+
+
+def padding(batches: Iterator[np.ndarray], seconds: np.ndarray) -> tuple[float, float]:
+    padded = [float(seconds[batch].max() * len(batch)) for batch in batches]
+    return 1 - float(seconds.sum(dtype=np.float64)) / sum(padded), float(np.mean(padded))
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        speech(10_000),
+        # read sentences: most are as long as a segmenter lets them be
+        np.clip(np.random.default_rng(1).normal([14.5] * 7500 + [7.0] * 2500, 2.5), 1.5, 17),
+    ],
+    ids=["spontaneous", "read"],
+)
+def test_at_most_a_twentieth_is_padding_and_batches_are_full(seconds: np.ndarray) -> None:
+    share, filled = padding(iter(epoch_plan(seconds, 600.0, (1, 0))), seconds)
+    assert share <= 0.05
+    assert filled > 0.95 * 600
+
+
+@pytest.mark.parametrize("speeds", [(1.0,), (0.9, 1.0, 1.1)])
+def test_at_most_a_twentieth_is_padding_with_pools_and_speeds_mixed(speeds: tuple[float, ...]) -> None:
+    pools = [Pool(speech(6000), 0.3, True), Pool(speech(14_000, 1), 0.5), Pool(speech(10_000, 2), 0.2)]
+    speech_seconds = padded = 0.0
+    for planned in islice(endless_plan(pools, 600.0, 1, speeds=speeds), 600):
+        played = pools[planned.pool].seconds_N[list(planned.cuts)] / np.array(planned.speeds)
+        speech_seconds += played.sum()
+        padded += played.max() * len(played)
+        assert played.max() * len(played) <= 600.0 + 1e-3
+    assert 1 - speech_seconds / padded <= 0.05
 
 
 def test_epochs_differ_in_batches_and_their_order() -> None:
-    first, second = (epoch_plan(SECONDS, LIMIT, (1, epoch)) for epoch in (0, 1))
+    first, second = (list(epoch_plan(SECONDS, LIMIT, (1, epoch))) for epoch in (0, 1))
     shared = {frozenset(batch.tolist()) for batch in first} & {frozenset(batch.tolist()) for batch in second}
     assert len(shared) < 0.1 * len(first)
     lengths = [SECONDS[batch].mean() for batch in first]
@@ -56,15 +112,57 @@ def test_it_goes_through_whole_epochs_without_end() -> None:
         assert sorted(cuts) == list(range(100))
 
 
+@pytest.mark.parametrize("speeds", [(1.0,), (0.9, 1.1)])
+def test_skipping_gives_what_comes_there(speeds: tuple[float, ...]) -> None:
+    pools = [Pool(SECONDS[:200], 0.4, True), Pool(SECONDS[200:500], 0.6)]
+    through = list(islice(endless_plan(pools, LIMIT, 1, speeds=speeds), 300))
+    assert [planned.number for planned in through] == list(range(300))
+    for skip in (1, 17, 250):
+        resumed = endless_plan(pools, LIMIT, 1, speeds=speeds, skip=skip)
+        assert list(islice(resumed, 300 - skip)) == through[skip:]
+
+
+def test_speeds_are_drawn_evenly_and_anew_each_epoch() -> None:
+    plan = endless_plan([Pool(SECONDS, 1.0)], LIMIT, 1, speeds=(0.9, 1.0, 1.1))
+    epochs: list[dict[int, float]] = []
+    for _ in range(2):
+        drawn: dict[int, float] = {}
+        while len(drawn) < len(SECONDS):
+            planned = next(plan)
+            drawn.update(zip(planned.cuts, planned.speeds, strict=True))
+        counts = np.unique(list(drawn.values()), return_counts=True)
+        assert counts[0].tolist() == [0.9, 1.0, 1.1]
+        # three standard deviations of 3000 draws
+        assert np.abs(counts[1] - 1000).max() < 80
+        epochs.append(drawn)
+    same = np.mean([epochs[0][cut] == epochs[1][cut] for cut in range(len(SECONDS))])
+    assert 0.29 < same < 0.38
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_shares_are_kept_at_every_moment_within_one_batch(share: float) -> None:
-    pools = [Pool(SECONDS[:200], share), Pool(SECONDS[200:], 1 - share)]
+    pools = [Pool(SECONDS[:200], share, True), Pool(SECONDS[200:], 1 - share)]
     spent = np.zeros(2)
     for planned in islice(endless_plan(pools, LIMIT, 1), 400):
         spent[planned.pool] += pools[planned.pool].seconds_N[list(planned.cuts)].sum()
         assert abs(spent[0] - share * spent.sum()) <= LIMIT
 
 
+def test_labelled_speech_keeps_its_share_within_one_batch_however_many_languages_it_has() -> None:
+    """So that an update of any length is off its labelled share by two batches at most, and never drifts."""
+    labelled = [
+        Pool(SECONDS[n * 90 : n * 90 + 90], share, True) for n, share in enumerate((0.2, 0.1, 0.05, 0.05))
+    ]
+    unlabelled = [Pool(SECONDS[900 + n * 90 : 990 + n * 90], 0.1) for n in range(6)]
+    pools = [*labelled, *unlabelled]
+    spent, shares = np.zeros(len(pools)), np.array([pool.share for pool in pools])
+    for planned in islice(endless_plan(pools, LIMIT, 1), 3000):
+        spent[planned.pool] += pools[planned.pool].seconds_N[list(planned.cuts)].sum()
+        assert abs(spent[:4].sum() - 0.4 * spent.sum()) <= LIMIT
+        assert np.abs(spent - shares * spent.sum()).max() <= 3 * LIMIT
+
+
 def test_a_pool_without_a_share_is_never_drawn_from() -> None:
-    plan = endless_plan([Pool(SECONDS, 0.0), Pool(SECONDS, 1.0)], LIMIT, 1)
-    assert {planned.pool for planned in islice(plan, 30)} == {1}
+    for labelled in (True, False):
+        plan = endless_plan([Pool(SECONDS, 0.0, labelled), Pool(SECONDS, 1.0)], LIMIT, 1)
+        assert {planned.pool for planned in islice(plan, 30)} == {1}
