@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from unispeech_cli import console
+from unispeech_cli import live
 from unispeech_cli.console import show
 from unispeech_cli.records import Note, Progress, Record, Table, Text
 
@@ -78,7 +78,7 @@ def test_a_log_gets_a_line_now_and_then_with_rate_and_time_left(
 
     show(stage())
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 100 // int(console.PLAIN_INTERVAL)
+    assert len(lines) == 100 // int(live.PLAIN_INTERVAL)
     assert lines[0] == "pretrain 1015/1200 1.0/s 3:05 left loss 1.0"
 
 

@@ -8,18 +8,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
-__init__ records atomic settings paths frames provenance
-mp3 audio stream recordings
+__init__ records atomic settings paths frames chance provenance
+mp3 archive audio stream recordings
 corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
 manifests
 lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
 lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
 lang.validation lang.word_graph
-batches.batch batches.index batches.plan batches.shares batches.source batches.loader
+batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
+batches.feeding batches.loader
 model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
-trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.experiment trainer.journal
+trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.distributed trainer.precision
+trainer.experiment trainer.journal
 trainer.alarms trainer.guard trainer.loop
 trainer.session trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
@@ -39,14 +41,14 @@ interop.icefall interop.usage interop.measured interop.facts interop.card
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
 stages.transcribe stages.score stages.compare stages.report stages.export
 stages.import_ stages.info
-console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
+live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 commands.interop
 cli __main__
 """.split()
 DOORS = {
     "k2": {"lang.lexicon", "lang.graphs", "objective.ctc", "decoder.lattice", "stages.doctor"},
     "pydantic": {"settings"},
-    "rich": {"console"},
+    "rich": {"live", "console"},
     "typer": {
         "cli",
         *(f"commands.{name}" for name in "options machine data training recognition scoring interop".split()),

@@ -1,6 +1,6 @@
 """What long work yields on its way: plain records, which the console draws and tests read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 
@@ -13,12 +13,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task is: `done` of `total` units (total None: not known), with a few words on its state."""
+    """How far a task is: `done` of `total` units (total None: not known), with a few words on its state.
+
+    `figures`, by name with their unit in it (`memory MB`), are what a view with room for them shows instead.
+    """
 
     task: str
     done: int
     total: int | None
     status: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
