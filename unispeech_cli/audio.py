@@ -22,7 +22,7 @@ from lhotse.augmentation import Resample
 from lhotse.cut import MonoCut
 from numpy.typing import NDArray
 
-from unispeech_cli import mp3
+from unispeech_cli import archive, mp3
 from unispeech_cli.atomic import atomic_file
 from unispeech_cli.frames import SAMPLE_RATE
 
@@ -30,6 +30,8 @@ Wave = NDArray[np.float32]
 Source = str | Path | io.BytesIO
 # a file that ends this many seconds before its manifest says is broken; mp3 headers are off by up to 0.02 s
 TOLERANCE = 0.1
+# the type, in a Lhotse manifest, of audio inside a tar; its source is `archive.Member` as text
+MEMBER = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +143,22 @@ def read(path: Source, start: float = 0.0, duration: float | None = None) -> Wav
     return _to_16k(wave.mean(axis=1) if wave.shape[1] > 1 else wave[:, 0], rate)
 
 
-def read_cut(cut: Any) -> Wave:
+def read_cut(cut: Any, speed: float = 1.0) -> Wave:
     """Samples (samples,) of a Lhotse cut: its channel, exactly as many samples as the cut has at 16 kHz.
 
-    Raises ValueError naming the cut and the file when it is missing, cannot be decoded, or ends more than
-    0.1 s before the cut does.
+    Played `speed` times as fast, and as much higher, it has 1 / `speed` as many. Raises ValueError naming the
+    cut and the file when it is missing, cannot be decoded, or ends more than 0.1 s before the cut does.
     """
     try:
-        wave = _plain(cut) if _is_plain(cut) else _by_lhotse(cut)
+        wave, rate = _plain(cut) if _is_plain(cut) else _by_lhotse(cut)
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(f"cut {cut.id}: {error}") from None
-    wanted = num_samples(cut.duration)
+    wave = _to_16k(wave, rate * speed)
+    wanted = num_samples(cut.duration / speed)
     if len(wave) < wanted - TOLERANCE * SAMPLE_RATE:
+        seconds = len(wave) * speed / SAMPLE_RATE
         raise ValueError(
-            f"cut {cut.id}: {_source(cut)} gives {len(wave) / SAMPLE_RATE:.2f} s of the {cut.duration:.2f} s "
+            f"cut {cut.id}: {_source(cut)} gives {seconds:.2f} s of the {cut.duration:.2f} s "
             "that the manifest promises; the file is truncated or the manifest is stale"
         )
     return wave[:wanted] if len(wave) >= wanted else np.pad(wave, (0, wanted - len(wave)))
@@ -188,7 +192,7 @@ def _decode(path: Source, start: float, duration: float | None) -> tuple[Wave, i
     if not isinstance(path, io.BytesIO) and not os.path.isfile(path):
         raise FileNotFoundError(f"no audio file {path}")
     try:
-        with soundfile.SoundFile(path if isinstance(path, io.BytesIO) else mp3.playable(path)) as file:
+        with soundfile.SoundFile(mp3.playable(path)) as file:
             rate = file.samplerate
             if start > 0:
                 file.seek(min(round(start * rate), file.frames))
@@ -198,7 +202,7 @@ def _decode(path: Source, start: float, duration: float | None) -> tuple[Wave, i
         raise ValueError(f"{path}: not readable as audio ({_reason(error)})") from None
 
 
-def _to_16k(wave: Wave, rate: int) -> Wave:
+def _to_16k(wave: Wave, rate: float) -> Wave:
     return wave if rate == SAMPLE_RATE else soxr.resample(wave, rate, SAMPLE_RATE, quality="HQ")
 
 
@@ -206,29 +210,48 @@ def _is_plain(cut: Any) -> bool:
     if not isinstance(cut, MonoCut) or cut.recording is None or len(cut.recording.sources) != 1:
         return False
     transforms = cut.recording.transforms or ()
-    return cut.recording.sources[0].type == "file" and all(map(_is_resampling, transforms))
+    return cut.recording.sources[0].type in ("file", MEMBER, "memory") and all(
+        map(_is_resampling, transforms)
+    )
 
 
 def _is_resampling(transform: Any) -> bool:
     return transform["name"] == "Resample" if isinstance(transform, dict) else isinstance(transform, Resample)
 
 
-def _plain(cut: Any) -> Wave:
+def _plain(cut: Any) -> tuple[Wave, int]:
+    """Samples of the cut's channel at the file's own rate, and that rate."""
     source = cut.recording.sources[0]
     # reading to the end is cheaper than asking for a length, and the manifest's may be a hair short
     whole = cut.start == 0 and cut.duration >= cut.recording.duration - TOLERANCE
-    wave, rate = _decode(source.source, cut.start, None if whole else cut.duration)
-    return _to_16k(wave[:, source.channels.index(cut.channel)], rate)
+    wave, rate = _decode(_opened(source), cut.start, None if whole else cut.duration)
+    return wave[:, source.channels.index(cut.channel)], rate
 
 
-def _by_lhotse(cut: Any) -> Wave:
+def _opened(source: Any) -> Source:
+    if source.type == MEMBER:
+        return io.BytesIO(archive.member(source.source).read())
+    return io.BytesIO(source.source) if source.type == "memory" else source.source
+
+
+def _by_lhotse(cut: Any) -> tuple[Wave, int]:
     """Archives, commands, URLs, several channels or augmentations: whatever Lhotse can load."""
-    cut = _without_resampling(cut)
+    cut = _without_resampling(_in_memory(cut))
     try:
         wave = np.atleast_2d(cut.load_audio()).mean(axis=0)
     except (AudioLoadingError, DurationMismatchError, OSError) as error:
         raise ValueError(f"{_source(cut)}: {str(error).strip().splitlines()[0]}") from None
-    return _to_16k(wave, cut.sampling_rate)
+    return wave, cut.sampling_rate
+
+
+def _in_memory(cut: Any) -> Any:
+    """Lhotse knows no members of archives."""
+    recording: Any = getattr(cut, "recording", None)
+    if recording is None or recording.sources[0].type != MEMBER:
+        return cut
+    data = archive.member(recording.sources[0].source).read()
+    source = replace(recording.sources[0], type="memory", source=data)
+    return replace(cut, recording=replace(recording, sources=[source]))
 
 
 def _without_resampling(cut: Any) -> Any:

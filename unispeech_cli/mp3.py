@@ -49,19 +49,22 @@ def measure(head: bytes, size: int, whole: Callable[[], bytes]) -> tuple[int, in
     return None if num_samples is None else (num_samples, frame.sampling_rate, frame.channels)
 
 
-def playable(path: str | Path) -> str | Path | io.BytesIO:
-    """What libsndfile plays to its end: the path, or bytes that state the length which the file does not.
+def playable(source: str | Path | io.BytesIO) -> str | Path | io.BytesIO:
+    """What libsndfile plays to its end: the source, or bytes that state the length which it does not.
 
     Without a Xing frame libsndfile guesses the length from the first frames; at a variable bit rate it then
     stops too early.
     """
-    with open(path, "rb") as stream:
-        head = stream.read(HEAD)
+    if isinstance(source, io.BytesIO):
+        head = source.getbuffer()[:HEAD].tobytes()
+    else:
+        with open(source, "rb") as stream:
+            head = stream.read(HEAD)
     start = _after_id3(head)
     frame = _frame(head[start : start + 4])
     if frame is None or _has_xing(head, start, frame) or len({one.kbps for one in _frames(head, start)}) == 1:
-        return path
-    data = Path(path).read_bytes()[start:]
+        return source
+    data = (source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes())[start:]
     return io.BytesIO(_xing_frame(data) + data)
 
 

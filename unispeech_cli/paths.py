@@ -67,8 +67,25 @@ class IndexDir:
     lines = _Named("cuts.jsonl")
     offsets = _Named("offsets.npy")
     seconds = _Named("seconds.npy")
-    languages = _Named("languages.npy")
+    codes = _Named("languages.npy")
+    """The language of each cut, as its number in `languages`."""
+    languages = _Named("languages.json")
     units = _Named("units.json")
+
+
+@dataclass(frozen=True)
+class SharDir:
+    """A directory in Lhotse's Shar format: shards of cuts and of their audio, `cuts.000000.jsonl.gz`."""
+
+    root: Path
+
+    @property
+    def cuts(self) -> list[Path]:
+        return sorted([*self.root.glob("cuts.*jsonl"), *self.root.glob("cuts.*jsonl.gz")])
+
+    @property
+    def recordings(self) -> list[Path]:
+        return sorted(self.root.glob("recording.*"))
 
 
 @dataclass(frozen=True)

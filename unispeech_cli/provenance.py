@@ -9,6 +9,7 @@ from typing import Any
 
 from unispeech_cli import __version__
 from unispeech_cli.atomic import write_text
+from unispeech_cli.paths import SharDir
 
 
 def hash_file(path: Path) -> str:
@@ -17,6 +18,21 @@ def hash_file(path: Path) -> str:
         raise FileNotFoundError(f"no file {path}")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_manifest(path: Path) -> str:
+    """SHA-256 of a manifest of cuts, in hex; of a Shar directory: of its cuts, and of the sizes of its audio.
+
+    Reads what it hashes once: about a second for a gigabyte. Raises FileNotFoundError naming what is missing.
+    """
+    if not path.is_dir():
+        return hash_file(path)
+    place = SharDir(path)
+    if not place.cuts:
+        raise FileNotFoundError(f"{path}: no cuts.000000.jsonl.gz in it; a directory of Lhotse Shar has them")
+    parts = {shard.name: hash_file(shard) for shard in place.cuts}
+    parts |= {shard.name: str(shard.stat().st_size) for shard in place.recordings}
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def describe(

@@ -43,7 +43,13 @@ def test_languages_are_noted_cut_by_cut(tones: Tones, tmp_path: Path) -> None:
     mixed = tmp_path / "mixed.jsonl"
     mute = spoken[0].read_text().replace('"language": "ky", ', "")
     mixed.write_text(spoken[1].read_text() + mute + spoken[0].read_text())
-    assert index_cuts(mixed).language_N.tolist() == ["yue", "", "ky"]
+    index = index_cuts(mixed)
+    assert [index.languages[code] for code in index.language_N] == ["yue", "", "ky"]
+
+
+def test_an_empty_manifest_has_no_cuts(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").touch()
+    assert (len(index_cuts(tmp_path / "x.jsonl")), index_cuts(tmp_path / "x.jsonl").languages) == (0, ())
 
 
 def test_an_index_is_made_once_and_again_for_other_bytes(tones: Tones, tmp_path: Path) -> None:

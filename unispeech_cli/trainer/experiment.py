@@ -10,7 +10,7 @@ import yaml
 from unispeech_cli.atomic import write_text
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.paths import CheckpointDir, ExpDir
-from unispeech_cli.provenance import hash_file
+from unispeech_cli.provenance import hash_file, hash_manifest
 from unispeech_cli.trainer.checkpoint import Identity
 
 
@@ -26,7 +26,7 @@ def claim(
     `defaults` are those of all settings, as YAML: an experiment made before a setting existed counts with its
     default. Raises ValueError naming what differs: an experiment made otherwise is never trained on.
     """
-    wanted = {name: {str(path): hash_file(path) for path in paths} for name, paths in inputs.items()}
+    wanted = {name: {str(path): hash_manifest(path) for path in paths} for name, paths in inputs.items()}
     wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
     made = json.dumps(wanted, indent=2)
     if experiment.root.exists() and not experiment.root.is_dir():
