@@ -22,7 +22,7 @@ from unispeech_cli.frames import SAMPLE_RATE
 from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
 from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
 from unispeech_cli.settings import load
-from unispeech_cli.trainer.loop import fit
+from unispeech_cli.trainer.loop import Machine, fit
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer
 
 TOKENS = 80
@@ -59,7 +59,8 @@ def our_step(preset: str, heard: Batch) -> tuple[int, float, str]:
         batches_per_update=1,
         clip=optim.clip,
         before_update=lambda update: 1e-5,
-        device=torch.device("cpu"),
+        seed=1,
+        machine=Machine.alone(),
     )
     took = time.perf_counter() - start
     told = ", ".join(f"{name} {value:.3f}" for name, value in step.losses.items())

@@ -56,7 +56,7 @@ def stages(
 
 def test_the_first_stage_is_the_released_script(stages) -> None:
     stage = stages[0]
-    assert (stage.data.seconds_per_batch, stage.data.batches_per_update) == (1_200_000 / 16_000, 64)
+    assert (stage.data.seconds_per_batch, stage.data.division().batches) == (1_200_000 / 16_000, 64)
     assert (stage.data.min_seconds, stage.data.max_seconds) == (32_000 / 16_000, 320_000 / 16_000)
     optim, model = stage.optim, stage.model
     assert (optim.lr, optim.betas, optim.eps, optim.weight_decay) == (1e-3, (0.9, 0.98), 1e-6, 0.01)
@@ -83,7 +83,7 @@ def test_the_first_stage_is_the_released_script(stages) -> None:
 
 def test_the_second_stage_is_the_released_script(stages) -> None:
     stage = stages[1]
-    assert (stage.data.seconds_per_batch, stage.data.batches_per_update) == (1_000_000 / 16_000, 8 * 2)
+    assert (stage.data.seconds_per_batch, stage.data.division().batches) == (1_000_000 / 16_000, 8 * 2)
     assert (stage.data.min_seconds, stage.data.max_seconds) == (32_000 / 16_000, 250_000 / 16_000)
     assert (stage.objective.alpha, stage.optim.lr, stage.model.mask.probability) == (0.0, 2e-4, 0.65)
     assert (stage.model.encoder.layerdrop, stage.model.frontend.gradient_scale) == (0.05, 0.1)
@@ -94,7 +94,7 @@ def test_the_second_stage_is_the_released_script(stages) -> None:
 
 def test_the_third_stage_is_the_released_script(stages) -> None:
     stage = stages[2]
-    assert (stage.data.seconds_per_batch, stage.data.batches_per_update) == (1_000_000 / 16_000, 4)
+    assert (stage.data.seconds_per_batch, stage.data.division().batches) == (1_000_000 / 16_000, 4)
     assert (stage.optim.lr, stage.optim.eps, stage.optim.weight_decay) == (2e-5, 1e-8, 0.0)
     model = stage.model
     assert (model.time_mask.probability, model.time_mask.length) == (0.75, 10)

@@ -22,7 +22,7 @@ model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.distributed trainer.precision
 trainer.experiment trainer.journal
-trainer.alarms trainer.guard trainer.loop
+trainer.alarms trainer.guard trainer.gradients trainer.loop
 trainer.session trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
@@ -33,6 +33,7 @@ scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance 
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
 scorer.validation
+analysis.curves
 interop.names
 interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.imported
 interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq
@@ -40,9 +41,9 @@ interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.tra
 interop.icefall interop.usage interop.measured interop.facts interop.card
 stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
 stages.transcribe stages.score stages.compare stages.report stages.export
-stages.import_ stages.info
+stages.import_ stages.info stages.plot
 live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
-commands.interop
+commands.interop commands.trained
 cli __main__
 """.split()
 DOORS = {
@@ -51,7 +52,7 @@ DOORS = {
     "rich": {"live", "console"},
     "typer": {
         "cli",
-        *(f"commands.{name}" for name in "options machine data training recognition scoring interop".split()),
+        *(f"commands.{name}" for name in "options machine data training recognition scoring interop trained".split()),
     },
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
     "espeakng_loader": {"lang.phonemizer", "stages.doctor"},
@@ -59,6 +60,8 @@ DOORS = {
     "soxr": {"audio", "stream"},
     "kaldialign": {"scorer.alignment"},
     "panphon": {"scorer.phones"},
+    "matplotlib": {"analysis.curves"},
+    "PIL": {"analysis.curves"},
     "onnx": {"interop.onnx"},
     "onnxruntime": set(),
     "transformers": set(),

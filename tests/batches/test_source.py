@@ -88,7 +88,7 @@ def test_a_language_of_which_nothing_is_left_is_named(tones: Tones, tmp_path: Pa
 
 def hours(count: float, labelled: bool, language: str = "en") -> Source:
     seconds_N = np.full(4, 900 * count)
-    index = CutIndex(Path(), np.zeros(4), seconds_N, np.full(4, language), {})
+    index = CutIndex(Path(), np.zeros(4), seconds_N, np.zeros(4, dtype=np.int16), (language,), {})
     return Source((index,), labelled, language, np.zeros((4, 2)), seconds_N, 0)
 
 
@@ -105,8 +105,8 @@ def test_shares_of_pools_are_those_of_their_sources() -> None:
 
 
 def test_accumulation_is_derived_from_seconds() -> None:
-    assert LoaderSettings(75.0, 4800.0).batches_per_update == 64
-    assert LoaderSettings(75.0, 10.0).batches_per_update == 1
+    assert LoaderSettings(75.0, 4800.0).division().batches == 64
+    assert str(LoaderSettings(75.0, 10.0).division()) == "1 batch of 10 s"
     assert summary([], LoaderSettings(75.0, 4800.0)) == ["an update: 64 batches of 75 s"]
 
 

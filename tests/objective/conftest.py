@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from unispeech_cli.chance import generators
 from unispeech_cli.objective.contrastive import draw_distractors
 
 
@@ -39,10 +40,11 @@ class Row:
 
 def rows(output, batch, settings) -> list[Row]:
     """The utterances of a batch, with the distractors that the next call of the objective will draw."""
-    return [_row(output, batch, settings, row) for row in range(len(output.frame_lengths_B))]
+    chances = generators(batch.seeds, "distractors", len(batch.cut_ids))
+    return [_row(output, batch, settings, row, chance) for row, chance in enumerate(chances)]
 
 
-def _row(output, batch, settings, row: int) -> Row:
+def _row(output, batch, settings, row: int, chance: torch.Generator | None) -> Row:
     frames = int(output.frame_lengths_B[row])
 
     def inside(tensor) -> np.ndarray:
@@ -52,7 +54,7 @@ def _row(output, batch, settings, row: int) -> Row:
     candidates = masked if settings.candidates == "masked" else torch.arange(frames)
     drawn: tuple[tuple[int, ...], ...] = ()
     if len(masked) > 0 and len(candidates) > 1:
-        drawn_MK = candidates[draw_distractors(masked, candidates, settings.distractors)]
+        drawn_MK = candidates[draw_distractors(masked, candidates, settings.distractors, chance)]
         drawn = tuple(map(tuple, drawn_MK.tolist()))
     target, code = inside(output.quantized_BTD), inside(output.codes.code_BTG).astype(int)
     positive, positive_code = target, code

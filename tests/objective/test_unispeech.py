@@ -10,7 +10,7 @@ from unispeech_cli.model.unispeech import Output, UniSpeech, UniSpeechSettings
 from unispeech_cli.objective.contrastive import ContrastiveSettings
 from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
 from unispeech_cli.settings import build
-from unispeech_cli.trainer.loop import fit
+from unispeech_cli.trainer.loop import Machine, fit
 
 SMALL = {
     "frontend": {"channels": 8},
@@ -96,13 +96,11 @@ def test_l_is_divided_once_by_the_masked_frames_of_all_batches_of_an_update(orac
     batches = [some(LABELLED), some(MIXED), some(UNLABELLED)]
     model, objective = small(), UniSpeechObjective(settings)
     before = model.head.bias.detach().clone()
-    torch.manual_seed(3)
     update = []
-    for batch in batches:
-        # drawn in the order of training: the model's masks, noise and mix, then the distractors
-        output = model(batch.wave_BS, batch.wave_lengths_B)
+    for batch in (batch.seeded(3, 0) for batch in batches):
+        # drawn as in the first update of a training
+        output = model(batch.wave_BS, batch.wave_lengths_B, seeds=batch.seeds)
         update.append(oracle.rows(output, batch, settings.contrastive))
-    torch.manual_seed(3)
     (step,) = fit(
         model,
         objective,
@@ -113,7 +111,8 @@ def test_l_is_divided_once_by_the_masked_frames_of_all_batches_of_an_update(orac
         batches_per_update=3,
         clip=1e9,
         before_update=lambda update: 1.0,
-        device=torch.device("cpu"),
+        seed=3,
+        machine=Machine.alone(),
     )
     assert step.total == pytest.approx(oracle.loss(update, settings), rel=1e-4)
 

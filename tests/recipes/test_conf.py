@@ -34,7 +34,7 @@ PAPER = ROOT / "recipes" / "commonvoice" / "conf" / "paper"
 def test_the_papers_pre_training_is_the_released_one():
     settings = pretrain.read_settings("large", PAPER / "unispeech-pretrain.yaml", [])
     updates, data = settings.run.updates, settings.data
-    assert (updates, data.seconds_per_batch * 16_000, data.batches_per_update) == (200_000, 1_200_000, 64)
+    assert (updates, data.seconds_per_batch * 16_000, data.division().batches) == (200_000, 1_200_000, 64)
     assert (data.min_seconds * 16_000, data.max_seconds * 16_000) == (32_000, 320_000)
     assert settings.rate.warmup * updates == 25_000
     assert (settings.optim.lr, settings.objective.alpha, settings.replace.r) == (1e-3, 0.5, 0.5)
@@ -54,7 +54,7 @@ def test_the_papers_pre_training_is_the_released_one():
 def test_the_papers_second_stage_is_the_released_one(system):
     settings = pretrain.read_settings("large", PAPER / f"{system}-continue.yaml", [])
     updates, data = settings.run.updates, settings.data
-    assert (updates, data.seconds_per_batch * 16_000, data.batches_per_update) == (100_000, 1_000_000, 8 * 2)
+    assert (updates, data.seconds_per_batch * 16_000, data.division().batches) == (100_000, 1_000_000, 8 * 2)
     assert (settings.optim.lr, settings.rate.warmup * updates) == (2e-4, 10_000)
     assert (settings.model.mask.probability, settings.model.encoder.layerdrop) == (0.65, 0.05)
     assert settings.model.frontend.gradient_scale == 0.1
@@ -73,7 +73,7 @@ def test_the_papers_fine_tuning_is_the_released_one():
         8000,
     )
     assert rate_factor(rate, updates, updates) == pytest.approx(0.05)
-    assert (settings.data.seconds_per_batch * 16_000, settings.data.batches_per_update) == (1_000_000, 4)
+    assert (settings.data.seconds_per_batch * 16_000, settings.data.division().batches) == (1_000_000, 4)
     assert (settings.optim.lr, settings.optim.eps, settings.optim.weight_decay) == (2e-5, 1e-8, 0.0)
     assert (settings.freeze.frontend, settings.freeze.encoder * updates) == (True, 2000)
     masks = [

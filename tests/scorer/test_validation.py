@@ -57,7 +57,7 @@ def test_mean_loss_is_one_term_per_counted_unit_with_the_same_draws_each_time() 
         )
 
     class Echo(torch.nn.Module):
-        def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> Tensor:
+        def forward(self, wave_BS: Tensor, wave_lengths_B: Tensor, *, seeds: tuple[int, ...]) -> Tensor:
             return noise(wave_BS)
 
     def measure(seed: int) -> float:

@@ -177,4 +177,4 @@ def test_defaults_are_the_papers() -> None:
     settings = read_settings("base", None, ["run.seed=3"])
     assert (settings.objective.alpha, settings.replace.r, settings.objective.diversity) == (0.5, 0.5, 0.1)
     assert (settings.data.min_seconds, settings.data.max_seconds) == (2.0, 20.0)
-    assert settings.data.batches_per_update == 64
+    assert settings.data.division().batches == 64

@@ -9,7 +9,7 @@ from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.masking import SpanSettings
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
 from unispeech_cli.objective.unispeech import CtcObjective
-from unispeech_cli.trainer.loop import Step, fit
+from unispeech_cli.trainer.loop import Machine, Step, fit
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer
 
 # nothing drawn at random: no masks, no dropout
@@ -52,7 +52,8 @@ def one_update(batches: Sequence[Batch | None], clip: float = 1e9) -> tuple[Step
         batches_per_update=len(batches),
         clip=clip,
         before_update=lambda update: 1.0,
-        device=torch.device("cpu"),
+        seed=1,
+        machine=Machine.alone(),
     )
     old = dict(before.named_parameters())
     return step, {name: (old[name] - new).detach() for name, new in trained.named_parameters()}
@@ -110,7 +111,8 @@ def test_updates_are_counted_on_from_the_first_and_take_their_own_rate() -> None
         batches_per_update=2,
         clip=1.0,
         before_update=before_update,
-        device=torch.device("cpu"),
+        seed=1,
+        machine=Machine.alone(),
     )
     assert [(step.update, step.rate) for step in steps] == [(4, pytest.approx(0.3)), (5, pytest.approx(0.4))]
     assert asked == [3, 4]

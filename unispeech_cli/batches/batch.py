@@ -4,11 +4,12 @@ Legend: B utterances, S samples, L labels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from unispeech_cli.chance import mixed
 from unispeech_cli.frames import SAMPLE_RATE
 
 
@@ -35,6 +36,8 @@ class Batch:
     labelled_B: Tensor
     languages: tuple[str, ...]
     cut_ids: tuple[str, ...]
+    # one a row, of what is drawn for it; empty: torch's own generator draws
+    seeds: tuple[int, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -48,15 +51,34 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch with its tensors on `device`."""
-        return Batch(
-            self.wave_BS.to(device),
-            self.wave_lengths_B.to(device),
-            self.token_BL.to(device),
-            self.token_lengths_B.to(device),
-            self.labelled_B.to(device),
-            self.languages,
-            self.cut_ids,
+        return replace(
+            self,
+            wave_BS=self.wave_BS.to(device),
+            wave_lengths_B=self.wave_lengths_B.to(device),
+            token_BL=self.token_BL.to(device),
+            token_lengths_B=self.token_lengths_B.to(device),
+            labelled_B=self.labelled_B.to(device),
         )
+
+    def rows(self, begin: int, end: int) -> "Batch":
+        """Rows `begin` to `end` (not included) alone, padded to the longest of them."""
+        samples, labels = (
+            int(lengths[begin:end].max()) for lengths in (self.wave_lengths_B, self.token_lengths_B)
+        )
+        return Batch(
+            self.wave_BS[begin:end, :samples],
+            self.wave_lengths_B[begin:end],
+            self.token_BL[begin:end, :labels],
+            self.token_lengths_B[begin:end],
+            self.labelled_B[begin:end],
+            self.languages[begin:end],
+            self.cut_ids[begin:end],
+            self.seeds[begin:end],
+        )
+
+    def seeded(self, seed: int, update: int) -> "Batch":
+        """The same batch, what is drawn for a row being a function of (seed, update, cut id) alone."""
+        return replace(self, seeds=tuple(mixed(seed, update, cut_id) for cut_id in self.cut_ids))
 
 
 def collate(examples: Sequence[Example]) -> Batch:

@@ -1,7 +1,7 @@
 """Cuts -> batches: audio and labels, by plan for training, by duration for decoding and validation."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,17 +31,19 @@ def training_batches(
     seed: int,
     skip: int,
     on_fault: OnFault,
+    rank: int = 0,
+    size: int = 1,
 ) -> Iterator[Batch | None]:
-    """Batches without end, from batch number `skip` of the plan on.
+    """Batches without end, from batch number `skip` of the plan on; of `size` ranks each takes every size-th.
 
     A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a
     batch of which nothing could be read, so that the count of batches stays the position in the plan. Raises
     ValueError after 20 of those in a row.
     """
-    plan = endless_plan(pools(sources, settings), settings.seconds_per_batch, seed)
+    plan = endless_plan(pools(sources, settings), settings.division(size).seconds, seed)
     loader = DataLoader(
         _Reader(sources, tokens),
-        sampler=islice(plan, skip, None),
+        sampler=islice(plan, skip + rank, None, size),
         batch_size=None,
         num_workers=settings.workers,
         # the loader draws a seed for its workers; the training's own generator must not move on a resume
@@ -75,14 +77,21 @@ class HeldOut:
     cuts: tuple[Cut, ...]
     tokens: TokenTable | None
     seconds_per_batch: float
+    # of how many parts this is one
+    parts: int = 1
+
+    def part(self, rank: int, size: int) -> "HeldOut":
+        """What one of `size` ranks goes through: about as much as the others."""
+        longest_first = sorted(self.cuts, key=lambda cut: -cut.duration)
+        return replace(self, cuts=tuple(longest_first[rank::size]), parts=size)
 
     def batches(self, device: torch.device, on_fault: OnFault) -> Iterator[Batch]:
-        """As `inference_batches`. Raises ValueError when no cut at all can be read."""
+        """As `inference_batches`. Raises ValueError when no cut at all can be read, of a part not."""
         read = False
         for batch in inference_batches(self.cuts, self.seconds_per_batch, self.tokens, on_fault):
             read = True
             yield batch.to(device)
-        if not read:
+        if not read and self.parts == 1:
             raise ValueError(f"none of {len(self.cuts)} development cuts can be read")
 
 

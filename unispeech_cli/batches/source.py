@@ -3,6 +3,7 @@
 Legend: N cuts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,25 @@ from unispeech_cli.lang.tokens import TokenTable
 
 
 @dataclass(frozen=True)
+class Division:
+    """How an update is divided: each of `ranks` goes through `batches` of at most `seconds` padded seconds."""
+
+    ranks: int
+    batches: int
+    seconds: float
+
+    def __str__(self) -> str:
+        several = f"{self.ranks} ranks x " if self.ranks > 1 else ""
+        return f"{several}{self.batches} batch{'es' if self.batches > 1 else ''} of {self.seconds:g} s"
+
+
+@dataclass(frozen=True)
 class LoaderSettings:
     """What a batch holds. Seconds are of audio; a batch's are padded."""
 
     # what one forward pass sees at most; bounded by memory
     seconds_per_batch: float = 75.0
-    # what one optimiser step sees, over all its batches
+    # what one optimiser step sees, over all batches of all ranks
     seconds_per_update: float = 4800.0
     # cuts outside are left out, and counted
     min_seconds: float = 0.1
@@ -45,10 +59,13 @@ class LoaderSettings:
         if self.workers < 0:
             raise ValueError(f"workers is a number of processes, not {self.workers}")
 
-    @property
-    def batches_per_update(self) -> int:
-        """Accumulation: how many batches make an update."""
-        return max(1, round(self.seconds_per_update / self.seconds_per_batch))
+    def division(self, ranks: int = 1) -> Division:
+        """The fewest batches that hold `seconds_per_update`, the same number on every rank."""
+        whole = self.seconds_per_update / (ranks * self.seconds_per_batch)
+        batches = max(1, math.ceil(round(whole, 6)))
+        return Division(
+            ranks, batches, min(self.seconds_per_batch, self.seconds_per_update / (batches * ranks))
+        )
 
     @property
     def shortest(self) -> float:
@@ -96,8 +113,7 @@ def kept_sources(manifests: Sequence[Path], labelled: bool, settings: LoaderSett
     Raises ValueError when nothing of a language is left.
     """
     indexes = tuple(index_cuts(manifest) for manifest in manifests)
-    places = [np.stack([np.full(len(index), m), np.arange(len(index))], 1) for m, index in enumerate(indexes)]
-    place_N2 = np.concatenate(places)
+    place_N2 = np.concatenate([_places(number, len(index)) for number, index in enumerate(indexes)])
     seconds_N = np.concatenate([index.seconds_N for index in indexes])
     kept_N = (seconds_N >= settings.shortest) & (seconds_N <= settings.max_seconds)
     sources = []
@@ -115,12 +131,19 @@ def kept_sources(manifests: Sequence[Path], labelled: bool, settings: LoaderSett
     return sources
 
 
+def _places(manifest: int, cuts: int) -> Array:
+    """(manifest, number) of each of its cuts."""
+    return np.stack([np.full(cuts, manifest, dtype=np.int32), np.arange(cuts, dtype=np.int32)], 1)
+
+
 def _languages(indexes: Sequence[CutIndex], apart: bool) -> dict[str | None, Array]:
     """Which cuts are of which language (N,), by name."""
-    language_N = np.concatenate([index.language_N for index in indexes])
     if not apart:
-        return {None: np.ones(len(language_N), dtype=bool)}
-    return {str(name): language_N == name for name in np.unique(language_N)}
+        return {None: np.ones(sum(map(len, indexes)), dtype=bool)}
+    names = sorted({name for index in indexes for name in index.languages})
+    codes = [np.array([names.index(name) for name in index.languages], dtype=np.int16) for index in indexes]
+    code_N = np.concatenate([code[index.language_N] for code, index in zip(codes, indexes, strict=True)])
+    return {name: code_N == code for code, name in enumerate(names)}
 
 
 def check_units(manifests: Sequence[Path], indexes: Sequence[CutIndex], tokens: TokenTable) -> None:
@@ -142,8 +165,8 @@ def pools(sources: Sequence[Source], settings: LoaderSettings) -> list[Pool]:
     return [Pool(source.seconds_N, share) for source, share in zip(sources, of_all, strict=True)]
 
 
-def summary(sources: Sequence[Source], settings: LoaderSettings) -> list[str]:
-    """Lines on what is trained on, and how much of it an update sees."""
+def summary(sources: Sequence[Source], settings: LoaderSettings, ranks: int = 1) -> list[str]:
+    """Lines on what is trained on, and how much of it an update sees on how many ranks."""
     limits = f"{settings.shortest:g} .. {settings.max_seconds:g} s"
     several = len(sources) > len({source.labelled for source in sources})
     lines = []
@@ -154,4 +177,4 @@ def summary(sources: Sequence[Source], settings: LoaderSettings) -> list[str]:
             f"{'labelled' if source.labelled else 'unlabelled'}{of}: {len(source.seconds_N)} cuts, "
             f"{source.hours:.2f} h{share}; {source.left_out} outside {limits}"
         )
-    return lines + [f"an update: {settings.batches_per_update} batches of {settings.seconds_per_batch:g} s"]
+    return lines + [f"an update: {settings.division(ranks)}"]

@@ -3,6 +3,7 @@
 Legend: B utterances, T frames, C channels, G codebook groups, V entries of a group, E dimension of an entry.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,11 +79,27 @@ class Quantizer(nn.Module):
             code_BTG = logit_BTGV.argmax(-1)
             return code_BTG, F.one_hot(code_BTG, self.settings.entries).to(logit_BTGV.dtype)
         if noise_BTGV is None:
-            noise_BTGV = -torch.empty_like(logit_BTGV).exponential_().log()
+            noise_BTGV = _gumbel(torch.empty_like(logit_BTGV).exponential_())
         soft_BTGV = ((logit_BTGV + noise_BTGV) / temperature).softmax(-1)
         code_BTG = soft_BTGV.argmax(-1)
         hard_BTGV = F.one_hot(code_BTG, self.settings.entries).to(soft_BTGV.dtype)
         return code_BTG, hard_BTGV - soft_BTGV.detach() + soft_BTGV
+
+
+def gumbel_noise(
+    lengths_B: Tensor, size: int, settings: QuantizerSettings, chances: Sequence[torch.Generator | None]
+) -> Tensor:
+    """Noise for the frames of each row, drawn by the row's own generator; 0 in the padding. (B, T, G, V)."""
+    wait_BTGV = torch.ones(len(lengths_B), size, settings.groups, settings.entries, device=lengths_B.device)
+    for row, length in enumerate(lengths_B.tolist()):
+        # what is drawn for an utterance must not depend on the padding of its batch
+        wait_BTGV[row, :length].exponential_(generator=chances[row])
+    return _gumbel(wait_BTGV)
+
+
+def _gumbel(wait: Tensor) -> Tensor:
+    # a CPU draws 0 once in 2 ** 24 times, and the noise would be infinite
+    return -wait.clamp_(min=torch.finfo(wait.dtype).tiny).log_()
 
 
 def perplexity(prob_NGV: Tensor) -> Tensor:

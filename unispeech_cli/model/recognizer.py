@@ -3,12 +3,14 @@
 Legend: B utterances, S samples, T frames, D model dimension, V tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unispeech_cli.chance import generators
 from unispeech_cli.model.encoder import EncoderSettings
 from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.head import ctc_head
@@ -54,14 +56,20 @@ class Recognizer(nn.Module):
         self.head = ctc_head(settings.encoder.dim, num_tokens)
 
     def forward(
-        self, wave_BS: Tensor, wave_lengths_B: Tensor, whole: Statistics | None = None
+        self,
+        wave_BS: Tensor,
+        wave_lengths_B: Tensor,
+        whole: Statistics | None = None,
+        *,
+        seeds: Sequence[int] = (),
     ) -> Recognition:
         """Samples (B, S) at 16 kHz and true lengths (B,) -> logits (B, T, V) and frame lengths (B,).
 
-        With `whole` the waves are parts of a recording with these statistics.
+        With `whole` the waves are parts of a recording with these statistics; with `seeds`, one a row, masks
+        are a function of them.
         """
         feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B, whole)
-        mask_BT, channel_mask_BD = self._masks(feature_BTC, frame_lengths_B)
+        mask_BT, channel_mask_BD = self._masks(feature_BTC, frame_lengths_B, seeds)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT, channel_mask_BD)
         context_BTD = F.dropout(context_BTD, self.settings.final_dropout, self.training)
         return Recognition(self.head(context_BTD), frame_lengths_B)
@@ -71,9 +79,14 @@ class Recognizer(nn.Module):
         recognition = self(wave_BS, wave_lengths_B)
         return recognition.logit_BTV, recognition.frame_lengths_B
 
-    def _masks(self, feature_BTC: Tensor, frame_lengths_B: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _masks(
+        self, feature_BTC: Tensor, frame_lengths_B: Tensor, seeds: Sequence[int] = ()
+    ) -> tuple[Tensor, Tensor | None]:
         if not self.training:
             return torch.zeros_like(feature_BTC[:, :, 0], dtype=torch.bool), None
-        time_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.time_mask)
-        dim = self.settings.encoder.dim
-        return time_BT, span_mask(torch.full_like(frame_lengths_B, dim), dim, self.settings.channel_mask)
+        rows, dim = len(frame_lengths_B), self.settings.encoder.dim
+        time_BT = span_mask(
+            frame_lengths_B, feature_BTC.shape[1], self.settings.time_mask, generators(seeds, "mask", rows)
+        )
+        dim_B = torch.full_like(frame_lengths_B, dim)
+        return time_BT, span_mask(dim_B, dim, self.settings.channel_mask, generators(seeds, "channels", rows))

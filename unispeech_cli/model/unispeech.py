@@ -3,7 +3,7 @@
 Legend: B utterances, S samples, T frames, C frontend channels, D model dimension, V tokens, G codebook groups.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unispeech_cli.chance import generators
 from unispeech_cli.model.encoder import Encoder, EncoderSettings
 from unispeech_cli.model.frontend import Frontend, FrontendSettings, length_mask
 from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
-from unispeech_cli.model.quantizer import Codes, Quantizer, QuantizerSettings
+from unispeech_cli.model.quantizer import Codes, Quantizer, QuantizerSettings, gumbel_noise
 from unispeech_cli.model.statistics import Statistics
 
 # differences from the defaults, which are base
@@ -164,22 +165,24 @@ class UniSpeech(nn.Module):
         wave_lengths_B: Tensor,
         mask_BT: Tensor | None = None,
         *,
+        seeds: Sequence[int] = (),
         noise_BTGV: Tensor | None = None,
         swapped_BT: Tensor | None = None,
     ) -> Output:
         """Samples (B, S) at 16 kHz and true lengths -> `Output`.
 
         What is random is drawn unless it is given: the mask, the quantizer's Gumbel noise, and the frames whose c
-        gives way to q. Evaluation masks too (the contrastive task needs it), but mixes nothing unless
-        `mixes_in_evaluation`: r is 0 there.
+        gives way to q; with `seeds`, one a row, it is a function of them (dropout stays torch's own). Evaluation
+        masks too (the contrastive task needs it), but mixes nothing unless `mixes_in_evaluation`: r is 0 there.
         Raises ValueError where r is not 0 although q has not the dimensions of c.
         """
         feature_BTC, frame_lengths_B = self.context.features(wave_BS, wave_lengths_B)
         if mask_BT is None:
-            mask_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.mask)
+            chances = generators(seeds, "mask", len(wave_BS))
+            mask_BT = span_mask(frame_lengths_B, feature_BTC.shape[1], self.settings.mask, chances)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT)
-        codes, quantized_BTD, positive = self._quantize(feature_BTC, noise_BTGV)
-        mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B, swapped_BT)
+        codes, quantized_BTD, positive = self._quantize(feature_BTC, frame_lengths_B, seeds, noise_BTGV)
+        mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B, seeds, swapped_BT)
         logit_BTV = self.head(F.dropout(mixed_BTD, self.settings.final_dropout, self.training))
         if self.quantizer is not None:
             context_BTD = self.project_context(context_BTD)
@@ -193,18 +196,29 @@ class UniSpeech(nn.Module):
         return self.head(context_BTD), frame_lengths_B
 
     def _quantize(
-        self, feature_BTC: Tensor, noise_BTGV: Tensor | None
+        self, feature_BTC: Tensor, frame_lengths_B: Tensor, seeds: Sequence[int], noise_BTGV: Tensor | None
     ) -> tuple[Codes | None, Tensor | None, tuple[Tensor, Tensor] | None]:
         """Codes and q of all frames, and q and codes of the positives where they are drawn anew."""
         if self.quantizer is None:
             return None, None, None
         dropped_BTC = F.dropout(feature_BTC, self.settings.feature_dropout, self.training)
+        if noise_BTGV is None:
+            noise_BTGV = self._noise(frame_lengths_B, feature_BTC.shape[1], seeds, "noise")
         codes = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
         positive = None
         if self.settings.draws == 2 and self.training:
-            drawn = self.quantizer(dropped_BTC, self.temperature)
+            noise_BTGV = self._noise(frame_lengths_B, feature_BTC.shape[1], seeds, "noise of the positives")
+            drawn = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
             positive = self._project(drawn), drawn.code_BTG
         return codes, self._project(codes), positive
+
+    def _noise(self, frame_lengths_B: Tensor, size: int, seeds: Sequence[int], purpose: str) -> Tensor | None:
+        """Gumbel noise (B, T, G, V) by the seeds of rows; None, with which the quantizer draws it, without them."""
+        if not seeds or not self.training:
+            return None
+        assert self.settings.quantizer is not None
+        chances = generators(seeds, purpose, len(seeds), frame_lengths_B.device)
+        return gumbel_noise(frame_lengths_B, size, self.settings.quantizer, chances)
 
     def _project(self, codes: Codes) -> Tensor:
         return self.project_target(self.project_codes(codes.vector_BTE))
@@ -214,6 +228,7 @@ class UniSpeech(nn.Module):
         context_BTD: Tensor,
         quantized_BTD: Tensor | None,
         frame_lengths_B: Tensor,
+        seeds: Sequence[int],
         swapped_BT: Tensor | None,
     ) -> Tensor:
         """Section 3.3: each frame, masked or not, is its q with probability r."""
@@ -224,7 +239,17 @@ class UniSpeech(nn.Module):
         if self.settings.quantizer.space == "shared":
             raise ValueError("model.quantizer.space shared needs replace.r 0: q has not the dimensions of c")
         if swapped_BT is None:
-            chance_BT = torch.rand(context_BTD.shape[:2], device=context_BTD.device)
-            swapped_BT = chance_BT < self.replace
+            swapped_BT = _uniform(frame_lengths_B, context_BTD.shape[1], seeds) < self.replace
         swapped_BT = swapped_BT & length_mask(frame_lengths_B, context_BTD.shape[1])
         return torch.where(swapped_BT[:, :, None], quantized_BTD.to(context_BTD.dtype), context_BTD)
+
+
+def _uniform(lengths_B: Tensor, size: int, seeds: Sequence[int]) -> Tensor:
+    """From 0 to 1, for each frame (B, T)."""
+    if not seeds:
+        return torch.rand(len(lengths_B), size, device=lengths_B.device)
+    drawn_BT = torch.ones(len(lengths_B), size)
+    for row, chance in enumerate(generators(seeds, "mix", len(lengths_B))):
+        length = int(lengths_B[row])
+        drawn_BT[row, :length] = torch.rand(length, generator=chance)
+    return drawn_BT.to(lengths_B.device)

@@ -7,6 +7,7 @@ Legend: B utterances, T frames, D dimension, G codebook groups, V entries, M mas
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from unispeech_cli.chance import generators
 from unispeech_cli.model.quantizer import perplexity
 
 
@@ -29,12 +31,14 @@ class ContrastiveSettings:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The contrastive loss of each utterance, and the share of distractors that had the positive's code."""
+    """The contrastive loss of each utterance, and what it is worth: scalars without a gradient."""
 
     # sum over masked frames
     loss_B: Tensor
-    # 1.0 is collapse; 0 when nothing was drawn
-    same_code_share: float
+    # share of distractors that had the positive's code: 1 is collapse, 0 when nothing was drawn
+    same_code_share: Tensor
+    # mean cosine of c with its q, less that with the distractors of another code
+    positive_gap: Tensor
 
 
 def contrastive_loss(
@@ -45,37 +49,65 @@ def contrastive_loss(
     frame_lengths_B: Tensor,
     settings: ContrastiveSettings,
     positive: tuple[Tensor, Tensor] | None = None,
+    seeds: Sequence[int] = (),
 ) -> Contrast:
     """-log exp(cos(c, q) / kappa) / sum over q and its distractors, summed over each utterance's masked frames.
 
     A distractor with the very code of the positive is left out of the sum; an utterance with fewer than two
     candidates adds nothing. Padding is never a candidate. `positive` are q (B, T, D) and codes (B, T, G) of the
     true targets, where they are another draw than the distractors' (UniSpeech section 3.2; wav2vec 2.0, equation 3).
+    With `seeds`, one a row, distractors are a function of them.
     """
     positive_BTD, positive_code_BTG = (quantized_BTD, code_BTG) if positive is None else positive
-    losses, same, drawn = [], 0, 0
+    chances = generators(seeds, "distractors", len(mask_BT), mask_BT.device)
+    losses, seen = [], _Seen(context_BTD)
     for row, length in enumerate(frame_lengths_B.tolist()):
         masked_M = mask_BT[row, :length].nonzero()[:, 0]
         candidate_N = (
             masked_M if settings.candidates == "masked" else torch.arange(length, device=mask_BT.device)
         )
         if len(candidate_N) < 2 or len(masked_M) == 0:
-            losses.append(context_BTD[row, 0].sum() * 0.0)
+            losses.append(context_BTD[row, 0].float().sum() * 0.0)
             continue
-        distractor_MK = draw_distractors(masked_M, candidate_N, settings.distractors)
+        distractor_MK = draw_distractors(masked_M, candidate_N, settings.distractors, chances[row])
         context_MD = F.normalize(context_BTD[row, masked_M].float(), dim=-1)
         score_MN = context_MD @ F.normalize(quantized_BTD[row, candidate_N].float(), dim=-1).T
         own_M = F.cosine_similarity(context_MD, positive_BTD[row, masked_M].float(), dim=-1)
-        code_MKG = code_BTG[row, candidate_N][distractor_MK]
+        other_MK, code_MKG = score_MN.gather(1, distractor_MK), code_BTG[row, candidate_N][distractor_MK]
         equal_MK = (code_MKG == positive_code_BTG[row, masked_M][:, None]).all(-1)
-        losses.append(_info_nce(own_M, score_MN.gather(1, distractor_MK), equal_MK, settings.temperature))
-        same, drawn = same + int(equal_MK.sum()), drawn + equal_MK.numel()
-    return Contrast(torch.stack(losses), same / drawn if drawn else 0.0)
+        losses.append(_info_nce(own_M, other_MK, equal_MK, settings.temperature))
+        seen.add(own_M.detach(), other_MK.detach(), equal_MK)
+    return Contrast(torch.stack(losses), *seen.figures())
 
 
-def draw_distractors(masked_M: Tensor, candidate_N: Tensor, count: int) -> Tensor:
+class _Seen:
+    """Sums over the rows of a batch, left on its device."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._own, self._other, self._same, self._different, self._masked = like.new_zeros(
+            5, dtype=torch.float
+        )
+
+    def add(self, own_M: Tensor, other_MK: Tensor, equal_MK: Tensor) -> None:
+        self._own = self._own + own_M.sum()
+        self._masked = self._masked + len(own_M)
+        self._other = self._other + other_MK.masked_fill(equal_MK, 0).sum()
+        self._same = self._same + equal_MK.sum()
+        self._different = self._different + (~equal_MK).sum()
+
+    def figures(self) -> tuple[Tensor, Tensor]:
+        """Share of distractors with the positive's code, and the gap between the cosines."""
+        share = self._same / (self._same + self._different).clamp(min=1)
+        own, other = self._own / self._masked.clamp(min=1), self._other / self._different.clamp(min=1)
+        return share, own - other
+
+
+def draw_distractors(
+    masked_M: Tensor, candidate_N: Tensor, count: int, chance: torch.Generator | None = None
+) -> Tensor:
     """Indices into the sorted `candidate_N` of `count` draws per masked frame, never the frame itself. (M, K)."""
-    draw_MK = torch.randint(len(candidate_N) - 1, (len(masked_M), count), device=masked_M.device)
+    size, device = (len(masked_M), count), masked_M.device
+    draw_MK = torch.randint(len(candidate_N) - 1, size, generator=chance, device=device)
     own_M1 = torch.searchsorted(candidate_N, masked_M)[:, None]
     return draw_MK + (draw_MK >= own_M1)
 

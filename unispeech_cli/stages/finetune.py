@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from unispeech_cli import settings as settings_room
+from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import read as read_tokens
@@ -19,12 +20,15 @@ from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
 from unispeech_cli.trainer.checkpoint import Identity
+from unispeech_cli.trainer.distributed import Exchange, Ranks, join
 from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
+from unispeech_cli.trainer.loop import Machine
 from unispeech_cli.trainer.optim import OptimSettings
+from unispeech_cli.trainer.precision import Precision
 from unispeech_cli.trainer.schedule import RateSettings, rate_factor
 from unispeech_cli.trainer.session import RunSettings, Training, train
-from unispeech_cli.trainer.weights import find, load_weights, saved_model_settings, usable_device
+from unispeech_cli.trainer.weights import find, load_weights, saved_model_settings
 
 # what the weights of an encoder decide; dropout and the like may differ in fine-tuning
 ARCHITECTURE = {
@@ -90,18 +94,34 @@ def finetune(
     missing inputs.
     """
     settings = read_settings(preset, config, overrides, init)
+    ranks = join(device)
+    yield from ranks.records(_finetune(exp, lang_dir, inputs, settings, init, ranks))
+
+
+def _finetune(
+    exp: Path,
+    lang_dir: Path,
+    inputs: FinetuneInputs,
+    settings: FinetuneSettings,
+    init: Path | None,
+    ranks: Ranks,
+) -> Records:
     tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
-    sources = open_sources(inputs.train, True, settings.data, tokens)
-    dev = open_held_out(inputs.dev, tokens, settings.data.seconds_per_batch)
-    yield from (Note(line) for line in summary(sources, settings.data))
-    identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
+    with ranks.first_goes_first():
+        sources = open_sources(inputs.train, True, settings.data, tokens)
+        dev = open_held_out(inputs.dev, tokens, settings.data.seconds_per_batch)
+    yield from (Note(line) for line in summary(sources, settings.data, ranks.size))
+    identity = Identity(settings_room.dump(settings), tokens)
+    machine = Machine(ranks, Precision(settings.run.precision, ranks.device), Exchange(ranks, 0))
     torch.manual_seed(settings.run.seed)
-    model = Recognizer(settings.model, len(tokens)).to(where)
+    model = Recognizer(settings.model, len(tokens)).to(ranks.device)
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
-    claim(ExpDir(exp), identity, vars(inputs), start)
-    yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
+    if ranks.is_first:
+        claim(ExpDir(exp), identity, vars(inputs), start)
+    ranks.wait()
+    yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
 
 
 def forecast(
@@ -155,12 +175,22 @@ def _own_rows(settings: FinetuneSettings, init: Path | None, there: Path | None)
 
 
 def _training(
-    model: Recognizer, settings: FinetuneSettings, identity: Identity, sources: Sequence[Source], dev: HeldOut
+    model: Recognizer,
+    settings: FinetuneSettings,
+    identity: Identity,
+    sources: Sequence[Source],
+    dev: HeldOut,
+    machine: Machine,
 ) -> Training:
-    device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
+    data, seed, ranks = settings.data, settings.run.seed, machine.ranks
+    own_dev = dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
+
+    def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
+        return training_batches(sources, identity.tokens, data, seed, skip, on_fault, ranks.rank, ranks.size)
 
     def per(on_fault: OnFault) -> float:
-        return error_rate(model.recognize, dev.batches(device, on_fault)).fraction
+        heard = own_dev.batches(ranks.device, on_fault)
+        return error_rate(model.recognize, heard, ranks.totals).fraction
 
     return Training(
         stage="finetune",
@@ -168,13 +198,13 @@ def _training(
         optim=settings.optim,
         model=model,
         objective=CtcObjective(),
-        batches=lambda skip, on_fault: training_batches(sources, identity.tokens, data, seed, skip, on_fault),
-        batches_per_update=data.batches_per_update,
+        batches=batches,
+        division=data.division(ranks.size),
         before_update=lambda update: _schedule(model, settings, update),
         measure="per",
         validate=per,
         identity=identity,
-        device=device,
+        machine=machine,
     )
 
 

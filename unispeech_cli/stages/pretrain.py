@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from unispeech_cli import settings as settings_room
+from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
 from unispeech_cli.lang.tokens import TokenTable
@@ -20,9 +21,12 @@ from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import Recognize, error_rate, mean_loss
 from unispeech_cli.trainer.checkpoint import Identity
+from unispeech_cli.trainer.distributed import Exchange, Ranks, join
 from unispeech_cli.trainer.experiment import claim
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
+from unispeech_cli.trainer.loop import Machine
 from unispeech_cli.trainer.optim import OptimSettings
+from unispeech_cli.trainer.precision import Precision
 from unispeech_cli.trainer.schedule import (
     RateSettings,
     ReplaceSettings,
@@ -32,7 +36,7 @@ from unispeech_cli.trainer.schedule import (
     temperature,
 )
 from unispeech_cli.trainer.session import RunSettings, Training, train
-from unispeech_cli.trainer.weights import find, load_weights, usable_device
+from unispeech_cli.trainer.weights import find, load_weights
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,41 @@ def pretrain(
     missing inputs.
     """
     settings = read_settings(preset, config, overrides)
+    ranks = join(device)
+    yield from ranks.records(_pretrain(exp, lang_dir, inputs, settings, init, ranks))
+
+
+def _pretrain(
+    exp: Path,
+    lang_dir: Path,
+    inputs: PretrainInputs,
+    settings: PretrainSettings,
+    init: Path | None,
+    ranks: Ranks,
+) -> Records:
     tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
     yield from _unused(inputs, settings)
-    sources = _sources(inputs, settings, tokens)
-    by_ctc = settings.objective.alpha > 0 and any(source.labelled for source in sources)
-    dev = open_held_out(inputs.dev, tokens if by_ctc else None, settings.data.seconds_per_batch)
-    yield from (Note(line) for line in summary(sources, settings.data))
-    identity, where = Identity(settings_room.dump(settings), tokens), usable_device(device)
+    with ranks.first_goes_first():
+        sources = _sources(inputs, settings, tokens)
+        by_ctc = settings.objective.alpha > 0 and any(source.labelled for source in sources)
+        dev = open_held_out(inputs.dev, tokens if by_ctc else None, settings.data.seconds_per_batch)
+    yield from (Note(line) for line in summary(sources, settings.data, ranks.size))
+    identity, machine = Identity(settings_room.dump(settings), tokens), _machine(settings, ranks)
     torch.manual_seed(settings.run.seed)
-    model = UniSpeech(settings.model, len(tokens)).to(where)
+    model = UniSpeech(settings.model, len(tokens)).to(ranks.device)
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, tokens))
-    claim(ExpDir(exp), identity, vars(inputs), start)
-    yield from train(_training(model, settings, identity, sources, dev), ExpDir(exp))
+    if ranks.is_first:
+        claim(ExpDir(exp), identity, vars(inputs), start)
+    ranks.wait()
+    yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
+
+
+def _machine(settings: PretrainSettings, ranks: Ranks) -> Machine:
+    """What the ranks tell one another of their codebooks: sums of probabilities, frames, the scale."""
+    quantizer = settings.model.quantizer
+    size = 0 if quantizer is None else quantizer.groups * quantizer.entries + 2
+    return Machine(ranks, Precision(settings.run.precision, ranks.device), Exchange(ranks, size))
 
 
 def forecast(
@@ -150,18 +176,25 @@ def _training(
     identity: Identity,
     sources: Sequence[Source],
     dev: HeldOut,
+    machine: Machine,
 ) -> Training:
-    objective = UniSpeechObjective(settings.objective)
-    device, data, seed = next(model.parameters()).device, settings.data, settings.run.seed
-
+    data, seed, ranks = settings.data, settings.run.seed, machine.ranks
+    own_dev = dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
     model.mixes_in_evaluation = settings.replace.in_evaluation
+
+    def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
+        return training_batches(sources, identity.tokens, data, seed, skip, on_fault, ranks.rank, ranks.size)
 
     def per(on_fault: OnFault) -> float:
         torch.manual_seed(seed)
-        return error_rate(_heard(model), dev.batches(device, on_fault)).fraction
+        rate = error_rate(_heard(model), own_dev.batches(ranks.device, on_fault), ranks.totals)
+        return rate.fraction
 
     def contrast(on_fault: OnFault) -> float:
-        return mean_loss(model, objective, dev.batches(device, on_fault), "contrastive", seed)
+        # ranks have unequal numbers of these batches: without the exchange of training
+        objective = UniSpeechObjective(settings.objective)
+        heard = own_dev.batches(ranks.device, on_fault)
+        return mean_loss(model, objective, heard, "contrastive", seed, ranks.totals)
 
     by_ctc = dev.tokens is not None
     return Training(
@@ -169,14 +202,14 @@ def _training(
         run=settings.run,
         optim=settings.optim,
         model=model,
-        objective=objective,
-        batches=lambda skip, on_fault: training_batches(sources, identity.tokens, data, seed, skip, on_fault),
-        batches_per_update=data.batches_per_update,
+        objective=UniSpeechObjective(settings.objective, machine.exchange),
+        batches=batches,
+        division=data.division(ranks.size),
         before_update=lambda update: _schedule(model, settings, update),
         measure="per" if by_ctc else "contrastive",
         validate=per if by_ctc else contrast,
         identity=identity,
-        device=device,
+        machine=machine,
     )
 
 

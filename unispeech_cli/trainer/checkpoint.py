@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,14 @@ class Position:
     """Where a training stands."""
 
     update: int
-    # batches of the plan consumed
+    # batches of the plan consumed, by all ranks together
     batches: int
     best: float | None = None
     best_update: int | None = None
+    # of a batch of the plan; another plan has other places. None: of an older version
+    seconds_per_batch: float | None = None
+    # of fp16: its loss scale
+    precision: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ class Forecast:
     @property
     def hours(self) -> float:
         """Hours of audio heard in the whole run, were its batches full to the last second."""
-        return self.run.updates * self.data.batches_per_update * self.data.seconds_per_batch / 3600
+        division = self.data.division()
+        return self.run.updates * division.batches * division.seconds / 3600
 
     @property
     def pace(self) -> tuple[float, str]:
@@ -88,8 +89,12 @@ class Forecast:
         return [
             ("updates", run.updates, "run.updates"),
             ("seconds of audio an update", data.seconds_per_update, "data.seconds_per_update"),
-            ("seconds of audio a batch", data.seconds_per_batch, f"data.seconds_per_batch; cuts of {limits}"),
-            ("batches an update", data.batches_per_update, "accumulated on one GPU"),
+            (
+                "seconds of audio a batch",
+                data.division().seconds,
+                f"data.seconds_per_batch; cuts of {limits}",
+            ),
+            ("batches an update", data.division().batches, "accumulated on one GPU"),
             ("languages", alpha, "data.language_alpha"),
             ("hours of audio heard", self.hours, "at most: updates x batches x seconds, padding included"),
             ("seconds of audio a second", pace, how),

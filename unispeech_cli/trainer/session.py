@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,13 +11,17 @@ from torch import nn
 from unispeech_cli.atomic import sweep
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import OnFault
+from unispeech_cli.batches.source import Division
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.records import Note, Progress, Records
 from unispeech_cli.trainer import checkpoint
 from unispeech_cli.trainer.checkpoint import Identity, Position
+from unispeech_cli.trainer.distributed import Ranks
+from unispeech_cli.trainer.gradients import Objective
 from unispeech_cli.trainer.journal import Journal
-from unispeech_cli.trainer.loop import Objective, Step, fit
+from unispeech_cli.trainer.loop import Machine, Step, fit
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer
+from unispeech_cli.trainer.precision import Kind
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class RunSettings:
     save_every: int = 1000
     # checkpoints kept besides the best
     keep: int = 2
+    # what the model computes in: bf16 on newer GPUs, fp16 (with a loss scale) on older ones
+    precision: Kind = "float32"
 
     def __post_init__(self) -> None:
         for name in ("updates", "log_every", "validations", "save_every", "keep"):
@@ -62,34 +68,41 @@ class Training:
     objective: Objective
     # batches from a number of consumed ones on; faults go to the callback
     batches: Callable[[int, OnFault], Iterator[Batch | None]]
-    batches_per_update: int
+    # how an update is divided into batches, over all ranks
+    division: Division
     # moves what is on a schedule to an update, returns the learning rate
     before_update: Callable[[int], float]
-    # the figure that the best checkpoint has least of, by name
+    # the figure that the best checkpoint has least of, by name, and the same on every rank
     measure: str
     validate: Callable[[OnFault], float]
     identity: Identity
-    device: torch.device
+    machine: Machine
+
+    @property
+    def ranks(self) -> Ranks:
+        return self.machine.ranks
 
 
 def train(training: Training, experiment: ExpDir) -> Records:
-    """Train to the last update, from the newest checkpoint on if there is one.
+    """Train to the last update, from the newest checkpoint on if there is one; the first rank alone writes.
 
     A validated checkpoint with the least `measure` becomes best/. The same command again continues or does
     nothing.
     """
     optimizer = make_optimizer(training.model, training.optim)
-    torch.manual_seed(training.run.seed)
     position = yield from _resume(training, experiment, optimizer)
     if position.update >= training.run.updates:
         yield Note(f"{experiment.root} is trained: {position.update} updates; nothing to do")
         return
-    journal = Journal(experiment, training.stage, position.update)
-    sweep(experiment.root)
+    journal = None
+    if training.ranks.is_first:
+        journal = Journal(experiment, training.stage, position.update)
+        sweep(experiment.root)
     try:
         yield from _continue(training, experiment, optimizer, position, journal)
     finally:
-        journal.close()
+        if journal is not None:
+            journal.close()
 
 
 def _continue(
@@ -97,65 +110,109 @@ def _continue(
     experiment: ExpDir,
     optimizer: torch.optim.Optimizer,
     position: Position,
-    journal: Journal,
+    journal: Journal | None,
 ) -> Records:
-    run, faults, pace = training.run, deque[str](), _Pace()
-    for step in _steps(training, optimizer, position, faults.append):
-        batches = position.batches + training.batches_per_update
-        position = replace(position, update=step.update, batches=batches)
+    run, news, pace = training.run, deque[str](), _Pace()
+    for step in _steps(training, optimizer, position, news):
+        batches = position.batches + training.division.batches * training.division.ranks
+        precision = training.machine.precision.state()
+        position = replace(position, update=step.update, batches=batches, precision=precision)
         pace.add(step)
-        yield from _told([f"warning: {faults.popleft()}" for _ in range(len(faults))], journal)
+        if step.news:
+            yield from _told(_gathered(training.ranks, news), journal)
         yield Progress(training.stage, step.update, run.updates, _line(step, pace))
         if run.logs(step.update):
             _log(step, pace, journal)
         if run.validates(step.update):
             position = yield from _validate(training, experiment, position, journal)
         if run.saves(step.update):
-            place = experiment.checkpoint(step.update)
-            checkpoint.save(place, training.model, position, training.identity, optimizer)
-            checkpoint.prune(experiment, step.update, run.keep)
-        if run.logs(step.update) or run.saves(step.update):
+            _save(training, experiment, position, optimizer)
+        if journal is not None and (run.logs(step.update) or run.saves(step.update)):
             journal.timing(step.update, pace.values())
 
 
 def _steps(
-    training: Training, optimizer: torch.optim.Optimizer, position: Position, on_fault: OnFault
+    training: Training, optimizer: torch.optim.Optimizer, position: Position, news: deque[str]
 ) -> Iterator[Step]:
     return fit(
         training.model,
         training.objective,
-        training.batches(position.batches, on_fault),
+        training.batches(position.batches, news.append),
         optimizer,
         first=position.update,
         last=training.run.updates,
-        batches_per_update=training.batches_per_update,
+        batches_per_update=training.division.batches,
         clip=training.optim.clip,
         before_update=training.before_update,
-        device=training.device,
+        seed=training.run.seed,
+        machine=training.machine,
+        on_fault=news.append,
+        has_news=lambda: bool(news),
     )
 
 
+def _gathered(ranks: Ranks, news: deque[str]) -> list[str]:
+    """What the ranks have to tell, the others' lines marked with their number."""
+    told = "\n".join(news.popleft() for _ in range(len(news)))
+    marked = [("" if rank == 0 else f"rank {rank}: ", lines) for rank, lines in enumerate(ranks.texts(told))]
+    return [f"warning: {mark}{line}" for mark, lines in marked for line in lines.splitlines()]
+
+
+def _save(
+    training: Training, experiment: ExpDir, position: Position, optimizer: torch.optim.Optimizer
+) -> None:
+    if training.ranks.is_first:
+        place = experiment.checkpoint(position.update)
+        checkpoint.save(place, training.model, position, training.identity, optimizer)
+        checkpoint.prune(experiment, position.update, training.run.keep)
+    training.ranks.wait()
+
+
 def _validate(
-    training: Training, experiment: ExpDir, position: Position, journal: Journal
+    training: Training, experiment: ExpDir, position: Position, journal: Journal | None
 ) -> Generator[Note, None, Position]:
-    faults: list[str] = []
+    faults, ranks = deque[str](), training.ranks
     training.model.eval()
     # a validation draws masks of its own, and must not move the training's
-    with torch.random.fork_rng([training.device] if training.device.type == "cuda" else []):
+    with torch.random.fork_rng([ranks.device] if ranks.device.type == "cuda" else []):
         value = training.validate(faults.append)
-    journal.metrics(position.update, {f"dev_{training.measure}": value})
+    if journal is not None:
+        journal.metrics(position.update, {f"dev_{training.measure}": value})
     best = position.best is None or value < position.best or math.isnan(position.best)
     text = f"{training.stage} update {position.update}: dev {training.measure} {value:.4f}"
+    warnings = [line.replace("warning: ", "warning: dev: ", 1) for line in _gathered(ranks, faults)]
     # the same faults come with every validation
-    warnings = [f"warning: dev: {fault}" for fault in faults] if position.best is None else []
-    yield from _told([*warnings, f"{text} (best so far)" if best else text], journal)
+    known = position.best is not None
+    yield from _told([*([] if known else warnings), f"{text} (best so far)" if best else text], journal)
     if best:
         position = replace(position, best=value, best_update=position.update)
-        checkpoint.save(experiment.best, training.model, position, training.identity)
+        if ranks.is_first:
+            checkpoint.save(experiment.best, training.model, position, training.identity)
     return position
 
 
 def _resume(
+    training: Training, experiment: ExpDir, optimizer: torch.optim.Optimizer
+) -> Generator[Note, None, Position]:
+    """The place to go on from, which the first rank chooses."""
+    ranks, seconds = training.ranks, training.division.seconds
+    position = Position(0, 0)
+    if ranks.is_first:
+        position = yield from _newest(training, experiment, optimizer)
+    update = int(ranks.texts(str(position.update))[0])
+    if update and not ranks.is_first:
+        position = checkpoint.restore(experiment.checkpoint(update), training.model, optimizer)
+    before = position.seconds_per_batch
+    if update and before is not None and not math.isclose(before, seconds):
+        raise ValueError(
+            f"{experiment.root} was trained in batches of {before:g} s, and with {ranks.size} ranks they hold "
+            f"{seconds:g} s: its place in the data would be lost; go on with as many ranks as before"
+        )
+    training.machine.precision.restore(position.precision)
+    return replace(position, seconds_per_batch=seconds)
+
+
+def _newest(
     training: Training, experiment: ExpDir, optimizer: torch.optim.Optimizer
 ) -> Generator[Note, None, Position]:
     updates = experiment.checkpoints()
@@ -172,16 +229,19 @@ def _resume(
     return Position(0, 0)
 
 
-def _log(step: Step, pace: "_Pace", journal: Journal) -> None:
+def _log(step: Step, pace: "_Pace", journal: Journal | None) -> None:
+    if journal is None:
+        return
     losses = {f"loss_{name}": value for name, value in step.losses.items()}
     rates = {"gradient_norm": step.gradient_norm, "rate": step.rate, "speech_seconds": step.speech}
     journal.metrics(step.update, {"loss": step.total, **losses, **step.watched, **rates})
     journal.say(f"update {step.update}: {_line(step, pace)}")
 
 
-def _told(lines: list[str], journal: Journal) -> Iterator[Note]:
+def _told(lines: Sequence[str], journal: Journal | None) -> Iterator[Note]:
     for line in lines:
-        journal.say(line)
+        if journal is not None:
+            journal.say(line)
         yield Note(line)
 
 
