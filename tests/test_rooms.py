@@ -8,11 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
-__init__ records atomic settings paths frames chance provenance
+__init__ records stopping atomic settings paths frames chance provenance shard_paths shards
 mp3 archive audio stream recordings
 corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
-manifests
-lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.directory
+manifests prepared
+lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang.gathered
+lang.directory lang.phonemized
 lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
 lang.validation lang.word_graph
 batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
@@ -28,7 +29,7 @@ decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
 decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.memory decoder.biased_graph decoder.nbest
 decoder.rescoring decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches
-decoder.recognition decoder.results decoder.transcriber
+decoder.recognition decoder.results decoder.parts decoder.test_sets decoder.transcriber
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
 scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results scorer.tables
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
@@ -39,8 +40,8 @@ interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.impo
 interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq
 interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.traceable interop.onnx interop.sherpa
 interop.icefall interop.usage interop.measured interop.facts interop.card
-stages.doctor stages.prepare stages.phonemize stages.graph stages.pretrain stages.finetune stages.decode
-stages.transcribe stages.score stages.compare stages.report stages.export
+stages.doctor stages.prepare stages.phonemize stages.merge stages.graph stages.pretrain stages.finetune
+stages.decode stages.transcribe stages.score stages.compare stages.report stages.export
 stages.import_ stages.info stages.plot
 live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 commands.interop commands.trained
@@ -52,7 +53,10 @@ DOORS = {
     "rich": {"live", "console"},
     "typer": {
         "cli",
-        *(f"commands.{name}" for name in "options machine data training recognition scoring interop trained".split()),
+        *(
+            f"commands.{name}"
+            for name in "options machine data training recognition scoring interop trained".split()
+        ),
     },
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
     "espeakng_loader": {"lang.phonemizer", "stages.doctor"},

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 import typer
 
-from unispeech_cli.commands import data, interop, machine, recognition, scoring, training
+from unispeech_cli.commands import data, interop, machine, recognition, scoring, trained, training
+from unispeech_cli.stopping import EXIT_AGAIN, Stopped, leave_word
 
 app = typer.Typer(
     help="Speech recognition for languages with little labelled speech.",
@@ -21,8 +22,10 @@ for command in (
     machine.doctor,
     data.prepare,
     data.phonemize,
+    data.merge,
     training.pretrain,
     training.finetune,
+    trained.plot,
     recognition.graph,
     recognition.decode,
     recognition.transcribe,
@@ -38,13 +41,18 @@ for command in (
 
 
 def main() -> NoReturn:
-    """Run the command; an error of the user's is one line on stderr and exit code 1."""
+    """Run the command; an error of the user's is one line on stderr and exit code 1, a request to stop 75."""
     _run(lambda: app(standalone_mode=True))
 
 
 def _run(command: Callable[[], None]) -> NoReturn:
     try:
         command()
+    except Stopped as stopped:
+        leave_word()
+        if os.environ.get("RANK", "0") == "0":
+            print(f"unispeech: {stopped}", file=sys.stderr)
+        sys.exit(EXIT_AGAIN)
     except (ValueError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             # whoever read our output has gone; nothing to say, and nothing to flush

@@ -169,6 +169,8 @@ class ExpDir:
         return self.faults / f"update-{update}-rank-{rank}.json"
 
     tensorboard = _Named("tensorboard")
+    curves = _Named("curves.png")
+    """Drawn by plot, here or in a directory of its own."""
 
     @property
     def best(self) -> CheckpointDir:
