@@ -69,15 +69,14 @@ class Ranks:
         if self.size == 1:
             return [text]
         data = text.encode()
-        lengths = [
-            int(length) for length in self.totals([len(data) * (r == self.rank) for r in range(self.size)])
-        ]
-        own = torch.zeros(max(lengths), dtype=torch.uint8)
+        lengths = [int(n) for n in self.totals([len(data) * (r == self.rank) for r in range(self.size)])]
+        # gloo divides by the length: by 0 it takes the process with it
+        own = torch.zeros(max(*lengths, 1), dtype=torch.uint8)
         own[: len(data)] = torch.tensor(list(data), dtype=torch.uint8)
         every = [torch.zeros_like(own, device=self.device) for _ in lengths]
         with self._together():
             dist.all_gather(every, own.to(self.device))
-        return [bytes(said[:length].tolist()).decode() for said, length in zip(every, lengths, strict=True)]
+        return [bytes(said[:n].tolist()).decode() for said, n in zip(every, lengths, strict=True)]
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Give each of these, the same on all ranks, the sum of its gradients; one without any counts as 0."""
