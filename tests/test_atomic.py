@@ -31,6 +31,14 @@ def test_a_directory_takes_the_place_of_the_former(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_in_the_place_of_a_directory_stays(tmp_path: Path) -> None:
+    (tmp_path / "best").write_text("mine")
+    with pytest.raises(NotADirectoryError), atomic_dir(tmp_path / "best") as fresh:
+        (fresh / "model").write_text("x")
+    assert (tmp_path / "best").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [tmp_path / "best"]
+
+
 def test_a_failed_directory_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), atomic_dir(tmp_path / "best") as fresh:
         (fresh / "model").write_text("half")

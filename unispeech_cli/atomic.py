@@ -67,7 +67,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _swap(fresh: Path, path: Path) -> None:
-    if path.exists():
+    # what is there and is no directory is somebody else's: it stays, and this fails
+    if path.is_dir():
         former = fresh.with_name(fresh.name.replace(".fresh-", ".former-"))
         os.replace(path, former)
         os.replace(fresh, path)
