@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from unispeech_cli.atomic import atomic_dir, atomic_file, sweep, write_text
+from unispeech_cli.atomic import atomic_dir, atomic_file, remove_dir, sweep, write_text
 
 
 def test_a_failed_write_leaves_the_former_file(tmp_path: Path) -> None:
@@ -46,8 +46,22 @@ def test_a_failed_directory_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_removed_goes_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, ignore_errors: bool) -> None:
+        raise KeyboardInterrupt(path.name)
+
+    with atomic_dir(tmp_path / "checkpoint-1") as fresh:
+        (fresh / "model").write_text("x")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match=r"\.gone-checkpoint-1-"):
+        patch.setattr("shutil.rmtree", killed)
+        remove_dir(tmp_path / "checkpoint-1")
+    assert not (tmp_path / "checkpoint-1").exists()
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_takes_leftovers_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".fresh-best-x", ".former-best-x", "best"):
+    for name in (".fresh-best-x", ".former-best-x", ".gone-checkpoint-3-x", "best"):
         (tmp_path / name).mkdir()
     for name in (".12-fresh-table.txt", "table.txt", ".prepare.json"):
         (tmp_path / name).touch()

@@ -45,6 +45,13 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def remove_dir(path: Path) -> None:
+    """Remove a directory, of which nobody ever sees a part."""
+    gone = Path(tempfile.mkdtemp(prefix=f".gone-{path.name}-", dir=path.parent))
+    os.replace(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def sweep(directory: Path) -> None:
     """Clear away what interrupted writes left in a directory that nobody else writes to now.
 
@@ -54,8 +61,9 @@ def sweep(directory: Path) -> None:
         path = directory / former.name.removeprefix(".former-").rpartition("-")[0]
         if not path.exists():
             os.replace(former, path)
-    for leftover in [*directory.glob(".fresh-*"), *directory.glob(".former-*")]:
-        shutil.rmtree(leftover, ignore_errors=True)
+    for prefix in ("fresh", "former", "gone"):
+        for leftover in directory.glob(f".{prefix}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
     for leftover in directory.glob(".*-fresh-*"):
         leftover.unlink(missing_ok=True)
 

@@ -1,7 +1,6 @@
 """Checkpoints: whole or absent, checksummed, read back without unpickling anything."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.atomic import atomic_dir, remove_dir
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.provenance import hash_file
@@ -100,7 +99,7 @@ def prune(experiment: ExpDir, until: int, keep: int) -> None:
     Later ones are of a run before this one, damaged, and will be written over.
     """
     for update in [update for update in experiment.checkpoints() if update <= until][:-keep]:
-        shutil.rmtree(experiment.checkpoint(update).root)
+        remove_dir(experiment.checkpoint(update).root)
 
 
 def read_weights(place: CheckpointDir) -> dict[str, Tensor]:
