@@ -18,7 +18,7 @@ lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar
 lang.validation lang.word_graph
 batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
 batches.feeding batches.loader
-model.activation model.statistics model.frontend model.masking model.encoder model.quantizer model.head
+model.activation model.exact model.economy model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.distributed trainer.precision

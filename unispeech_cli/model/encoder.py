@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unispeech_cli.model.activation import gelu
+from unispeech_cli.model.economy import through
+from unispeech_cli.model.exact import LayerNorm, wide
 from unispeech_cli.model.frontend import length_mask
 
 
@@ -35,18 +37,22 @@ class EncoderSettings:
 
 
 class Encoder(nn.Module):
-    """Frames and their lengths -> contextual frames; padding is never attended to and comes out as 0."""
+    """Frames and their lengths -> contextual frames; padding is never attended to and comes out as 0.
+
+    With `recomputes` layers keep no activations. What layers add to is wide (`exact.wide`).
+    """
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.recomputes = False
         self.position = Position(settings)
-        self.norm = nn.LayerNorm(settings.dim, settings.norm_eps)
+        self.norm = LayerNorm(settings.dim, settings.norm_eps)
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
 
     def forward(self, x_BTD: Tensor, lengths_B: Tensor) -> Tensor:
         inside_BT = length_mask(lengths_B, x_BTD.shape[1])
-        x_BTD = x_BTD * inside_BT[:, :, None]
+        x_BTD = wide(x_BTD) * inside_BT[:, :, None]
         x_BTD = x_BTD + self.position(x_BTD)
         if not self.settings.pre_norm:
             x_BTD = self.norm(x_BTD)
@@ -56,7 +62,7 @@ class Encoder(nn.Module):
         full = known and int(lengths_B.min()) == x_BTD.shape[1]
         for layer in self.layers:
             if not (self.training and float(torch.rand(())) < self.settings.layerdrop):
-                x_BTD = layer(x_BTD, None if full else inside_BT)
+                x_BTD = through(layer, x_BTD, None if full else inside_BT, again=self.recomputes)
         if self.settings.pre_norm:
             x_BTD = self.norm(x_BTD)
         return x_BTD * inside_BT[:, :, None]
@@ -92,10 +98,10 @@ class Layer(nn.Module):
         super().__init__()
         self.settings = settings
         self.attention = Attention(settings)
-        self.attention_norm = nn.LayerNorm(settings.dim, settings.norm_eps)
+        self.attention_norm = LayerNorm(settings.dim, settings.norm_eps)
         self.expand = nn.Linear(settings.dim, settings.ffn_dim)
         self.contract = nn.Linear(settings.ffn_dim, settings.dim)
-        self.ffn_norm = nn.LayerNorm(settings.dim, settings.norm_eps)
+        self.ffn_norm = LayerNorm(settings.dim, settings.norm_eps)
 
     def forward(self, x_BTD: Tensor, inside_BT: Tensor | None) -> Tensor:
         if self.settings.pre_norm:
@@ -144,7 +150,8 @@ def _attend_plainly(
     score = (query @ key.transpose(-2, -1)).mul_(query.shape[-1] ** -0.5)
     if allowed is not None:
         score = score.masked_fill_(~allowed, float("-inf"))
-    return F.dropout(score.softmax(-1), dropout) @ value
+    weight = wide(score).softmax(-1)
+    return F.dropout(weight, dropout).to(value.dtype) @ value
 
 
 def _attend_fused(

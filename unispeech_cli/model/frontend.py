@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from unispeech_cli.frames import CONVOLUTIONS, RECEPTIVE_FIELD, convolved
 from unispeech_cli.model.activation import gelu
+from unispeech_cli.model.economy import through
+from unispeech_cli.model.exact import exactly, wide
 from unispeech_cli.model.statistics import Statistics
 
 # mean and variance (C,) of a layer's outputs over time
@@ -58,6 +60,8 @@ class Frontend(nn.Module):
     def __init__(self, settings: FrontendSettings) -> None:
         super().__init__()
         self.settings = settings
+        # with it layers keep no activations
+        self.recomputes = False
         inputs = [1] + [settings.channels] * (len(CONVOLUTIONS) - 1)
         self.layers = nn.ModuleList(
             Convolution(channels, settings, kernel, stride, first=index == 0)
@@ -81,7 +85,7 @@ class Frontend(nn.Module):
         moments = self._moments(whole) if whole and self.settings.norm == "group" else None
         x_BTC = wave_BS[:, :, None]
         for layer in self.layers:
-            x_BTC, lengths_B = layer(x_BTC, lengths_B, moments)
+            x_BTC, lengths_B = through(layer, x_BTC, lengths_B, moments, again=self.recomputes)
             # only the first layer has a norm over time
             moments = None
         if self.settings.gradient_scale != 1.0 and x_BTC.requires_grad:
@@ -121,7 +125,9 @@ class Convolution(nn.Module):
         y_BTC = F.linear(window_BTW, self.weight.transpose(1, 2).flatten(1), self.bias)
         lengths_B = convolved(lengths_B, self.kernel, self.stride)
         if self.norm is not None:
-            y_BTC = self.norm(y_BTC, lengths_B, moments)
+            # wide inside, and then as before: these are the largest tensors of all
+            with exactly(y_BTC):
+                y_BTC = self.norm(wide(y_BTC), lengths_B, moments).to(y_BTC.dtype)
         return gelu(y_BTC), lengths_B
 
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unispeech_cli.model.exact import exactly, wide
+
 
 @dataclass(frozen=True)
 class QuantizerSettings:
@@ -67,9 +69,11 @@ class Quantizer(nn.Module):
 
         So does the noise, which is drawn unless it is given: -log(e), e ~ Exp(1).
         """
-        logit_BTGV = self.score(x_BTC).float().unflatten(2, (self.settings.groups, self.settings.entries))
-        code_BTG, weight_BTGV = self._choose(logit_BTGV, temperature, noise_BTGV)
-        chosen = torch.einsum("btgv,gve->btge", weight_BTGV.to(x_BTC.dtype), self.codebook)
+        x_BTC = wide(x_BTC)
+        with exactly(x_BTC):
+            logit_BTGV = self.score(x_BTC).float().unflatten(2, (self.settings.groups, self.settings.entries))
+            code_BTG, weight_BTGV = self._choose(logit_BTGV, temperature, noise_BTGV)
+            chosen = torch.einsum("btgv,gve->btge", weight_BTGV.to(x_BTC.dtype), self.codebook)
         return Codes(chosen.flatten(2), code_BTG, logit_BTGV.softmax(-1))
 
     def _choose(

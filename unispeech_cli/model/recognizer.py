@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unispeech_cli.chance import generators
 from unispeech_cli.model.encoder import EncoderSettings
+from unispeech_cli.model.exact import exactly, wide
 from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
@@ -72,7 +73,8 @@ class Recognizer(nn.Module):
         mask_BT, channel_mask_BD = self._masks(feature_BTC, frame_lengths_B, seeds)
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT, channel_mask_BD)
         context_BTD = F.dropout(context_BTD, self.settings.final_dropout, self.training)
-        return Recognition(self.head(context_BTD), frame_lengths_B)
+        with exactly(context_BTD):
+            return Recognition(self.head(wide(context_BTD)), frame_lengths_B)
 
     def recognize(self, wave_BS: Tensor, wave_lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, T, V) and frame lengths (B,), as `UniSpeech.recognize` gives them."""

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unispeech_cli.chance import generators
+from unispeech_cli.model.economy import compile_layers
 from unispeech_cli.model.encoder import Encoder, EncoderSettings
+from unispeech_cli.model.exact import LayerNorm, exactly, wide
 from unispeech_cli.model.frontend import Frontend, FrontendSettings, length_mask
 from unispeech_cli.model.head import ctc_head
 from unispeech_cli.model.masking import SpanSettings, span_mask
@@ -101,10 +103,19 @@ class Context(nn.Module):
         self.frontend = Frontend(settings.frontend)
         self.norm: nn.Module = nn.Identity()
         if settings.frontend.output_norm:
-            self.norm = nn.LayerNorm(settings.frontend.channels, settings.encoder.norm_eps)
+            self.norm = LayerNorm(settings.frontend.channels, settings.encoder.norm_eps)
         self.project = nn.Linear(settings.frontend.channels, settings.encoder.dim)
         self.mask_embedding = nn.Parameter(torch.empty(settings.encoder.dim).uniform_())
         self.encoder = Encoder(settings.encoder)
+
+    def spare(self, *, recompute: bool, compiled: bool) -> None:
+        """Keep no activations of layers, have those of the context network compiled: the same for less.
+
+        Raises ValueError where this torch cannot compile.
+        """
+        self.frontend.recomputes = self.encoder.recomputes = recompute
+        if compiled:
+            compile_layers(self.encoder.layers)
 
     def features(
         self, wave_BS: Tensor, wave_lengths_B: Tensor, whole: Statistics | None = None
@@ -183,7 +194,8 @@ class UniSpeech(nn.Module):
         context_BTD = self.context.contextualize(feature_BTC, frame_lengths_B, mask_BT)
         codes, quantized_BTD, positive = self._quantize(feature_BTC, frame_lengths_B, seeds, noise_BTGV)
         mixed_BTD = self._mix(context_BTD, quantized_BTD, frame_lengths_B, seeds, swapped_BT)
-        logit_BTV = self.head(F.dropout(mixed_BTD, self.settings.final_dropout, self.training))
+        with exactly(mixed_BTD):
+            logit_BTV = self.head(wide(F.dropout(mixed_BTD, self.settings.final_dropout, self.training)))
         if self.quantizer is not None:
             context_BTD = self.project_context(context_BTD)
         return Output(context_BTD, quantized_BTD, codes, mask_BT, logit_BTV, frame_lengths_B, positive)

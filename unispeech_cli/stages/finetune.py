@@ -115,6 +115,7 @@ def _finetune(
     machine = Machine(ranks, Precision(settings.run.precision, ranks.device), Exchange(ranks, 0))
     torch.manual_seed(settings.run.seed)
     model = Recognizer(settings.model, len(tokens)).to(ranks.device)
+    model.context.spare(recompute=settings.run.recompute, compiled=settings.run.compile)
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)

@@ -101,6 +101,7 @@ def _pretrain(
     identity, machine = Identity(settings_room.dump(settings), tokens), _machine(settings, ranks)
     torch.manual_seed(settings.run.seed)
     model = UniSpeech(settings.model, len(tokens)).to(ranks.device)
+    model.context.spare(recompute=settings.run.recompute, compiled=settings.run.compile)
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, tokens))
     if ranks.is_first:

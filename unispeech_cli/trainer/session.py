@@ -38,6 +38,10 @@ class RunSettings:
     keep: int = 2
     # what the model computes in: bf16 on newer GPUs, fp16 (with a loss scale) on older ones
     precision: Kind = "float32"
+    # keep no activations of layers, compute them again for the gradient: less memory, more time
+    recompute: bool = False
+    # have the transformer layers compiled (torch 2)
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("updates", "log_every", "validations", "save_every", "keep"):
