@@ -22,7 +22,7 @@ model.activation model.exact model.economy model.statistics model.frontend model
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.distributed trainer.precision
-trainer.experiment trainer.journal
+trainer.experiment trainer.journal trainer.average
 trainer.alarms trainer.guard trainer.gradients trainer.loop
 trainer.session trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
@@ -42,7 +42,7 @@ interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.tra
 interop.icefall interop.usage interop.measured interop.facts interop.card
 stages.doctor stages.prepare stages.phonemize stages.merge stages.graph stages.pretrain stages.finetune
 stages.decode stages.transcribe stages.score stages.compare stages.report stages.export
-stages.import_ stages.info stages.plot
+stages.import_ stages.info stages.plot stages.average
 live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 commands.interop commands.trained
 cli __main__

@@ -26,6 +26,7 @@ for command in (
     training.pretrain,
     training.finetune,
     trained.plot,
+    trained.average,
     recognition.graph,
     recognition.decode,
     recognition.transcribe,

@@ -133,6 +133,8 @@ class CheckpointDir:
     root: Path
 
     weights = _Named("model.safetensors")
+    trained = _Named("trained.safetensors")
+    """The weights that train, where model.safetensors holds their moving average."""
     optimizer = _Named("optimizer.safetensors")
     state = _Named("state.json")
     random = _Named("random.safetensors")
@@ -153,6 +155,8 @@ class ExpDir:
     inputs = _Named("inputs.json")
     """Which manifests and which initial weights this experiment is made from."""
     tokens = _Named("tokens.txt")
+    lock = _Named("lock")
+    """Held by the process that trains here; empty."""
     log = _Named("log")
 
     def log_file(self, stage: str) -> Path:

@@ -1,7 +1,7 @@
 """Checkpoints: whole or absent, checksummed, read back without unpickling anything."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +29,8 @@ class Position:
     best_update: int | None = None
     # of a batch of the plan; another plan has other places. None: of an older version
     seconds_per_batch: float | None = None
-    # of fp16: its loss scale
-    precision: dict[str, float] = field(default_factory=dict)
+    # of fp16
+    loss_scale: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ def save(
     position: Position,
     identity: Identity,
     optimizer: torch.optim.Optimizer | None = None,
+    shadow: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint; without an optimiser it serves decoding and fine-tuning only.
 
+    With `shadow`, a moving average of the weights, that is what others read; the weights that train lie beside it.
     Raises OSError naming the directory when it cannot be written; nothing half-written stays behind.
     """
     with _whole(place) as fresh:
@@ -59,7 +61,9 @@ def save(
             tensors, state["param_groups"] = _flattened(optimizer)
             save_file(tensors, fresh.optimizer)
             save_file(_random(), fresh.random)
-        _write_parts(fresh, model.state_dict(), state, identity)
+            if shadow is not None:
+                save_file(_contiguous(model.state_dict()), fresh.trained)
+        _write_parts(fresh, model.state_dict() if shadow is None else shadow, state, identity)
 
 
 def save_imported(
@@ -74,17 +78,46 @@ def save_imported(
         _write_parts(fresh, weights, {"position": vars(Position(0, 0))}, identity)
 
 
-def restore(place: CheckpointDir, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
-    """Bring model, optimiser and random state to where a checkpoint was written.
+def save_averaged(
+    place: CheckpointDir,
+    weights: Mapping[str, Tensor],
+    position: Position,
+    identity: Identity,
+    averaged: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint of weights that are the mean of others, and with it of which.
+
+    Raises OSError naming the directory when it cannot be written.
+    """
+    with _whole(place) as fresh:
+        _write_parts(fresh, weights, {"position": vars(position), "averaged": averaged}, identity)
+
+
+def restore(
+    place: CheckpointDir,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    shadow: Mapping[str, Tensor] | None = None,
+) -> Position:
+    """Bring model, optimiser, random state and the moving average to where a checkpoint was written.
 
     Raises ValueError naming a file whose checksum does not match.
     """
     verify(place)
-    model.load_state_dict(_load(place.weights))
+    weights = _load(place.weights)
+    for name, value in (shadow or {}).items():
+        value.copy_(weights[name])
+    model.load_state_dict(weights if shadow is None else _load(place.trained))
     state = json.loads(place.state.read_text(encoding="utf-8"))
     optimizer.load_state_dict(_unflattened(_load(place.optimizer), state["param_groups"]))
     _restore_random(_load(place.random))
     return Position(**state["position"])
+
+
+def read_position(place: CheckpointDir) -> Position:
+    """Where a training stood. Raises ValueError where the checkpoint is damaged."""
+    verify(place)
+    return Position(**json.loads(place.state.read_text(encoding="utf-8"))["position"])
 
 
 def latest(experiment: ExpDir) -> CheckpointDir | None:
@@ -93,12 +126,13 @@ def latest(experiment: ExpDir) -> CheckpointDir | None:
     return experiment.checkpoint(updates[-1]) if updates else None
 
 
-def prune(experiment: ExpDir, until: int, keep: int) -> None:
-    """Of the checkpoints up to an update remove all but the newest `keep`; best/ is not among them.
+def prune(experiment: ExpDir, until: int, keep: int, spared: Collection[int] = ()) -> None:
+    """Of the checkpoints up to an update remove all but the newest `keep` and those spared; best/ is not among them.
 
     Later ones are of a run before this one, damaged, and will be written over.
     """
-    for update in [update for update in experiment.checkpoints() if update <= until][:-keep]:
+    former = [update for update in experiment.checkpoints() if update <= until][:-keep]
+    for update in [update for update in former if update not in spared]:
         remove_dir(experiment.checkpoint(update).root)
 
 
@@ -125,12 +159,16 @@ def _write_parts(
     place: CheckpointDir, weights: Mapping[str, Tensor], state: Mapping[str, Any], identity: Identity
 ) -> None:
     """What every checkpoint has; checksums, of all that is there, come last."""
-    save_file({name: value.contiguous() for name, value in weights.items()}, place.weights)
+    save_file(_contiguous(weights), place.weights)
     place.state.write_text(json.dumps(state), encoding="utf-8")
     place.settings.write_text(identity.settings, encoding="utf-8")
     identity.tokens.write(place.tokens)
     sums = {path.name: hash_file(path) for path in sorted(place.root.iterdir())}
     place.checksums.write_text(json.dumps(sums, indent=2), encoding="utf-8")
+
+
+def _contiguous(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.contiguous() for name, value in weights.items()}
 
 
 def verify(place: CheckpointDir) -> None:
