@@ -1,3 +1,4 @@
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.trainer.checkpoint import Identity
-from unispeech_cli.trainer.experiment import claim
+from unispeech_cli.trainer.experiment import claim, held
 
 SETTINGS = "optim:\n  lr: 0.001\nmodel:\n  quantizer: null\nrun:\n  updates: 10\n"
 MINE = Identity(SETTINGS, TokenTable(("<blk>", "a", "b")))
@@ -99,6 +100,32 @@ def test_an_empty_directory_and_one_left_half_made_are_taken(tmp_path: Path, tra
     exp = ExpDir(tmp_path / "new")
     exp.root.mkdir()
     claim(exp, MINE, {"train": [train]}, None)
-    exp.inputs.unlink()
-    claim(exp, MINE, {"train": [train]}, None)
+    exp.inputs.rename(exp.root / ".12-fresh-inputs.json")
+    with held(exp):
+        claim(exp, MINE, {"train": [train]}, None)
     assert exp.inputs.is_file()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_one_process_at_a_time_and_the_second_writes_nothing(tmp_path: Path) -> None:
+    exp = ExpDir(tmp_path / "new" / "exp")
+    with held(exp):
+        pass
+    with held(exp):
+        second = multiprocessing.get_context("fork").Process(target=refused, args=(exp,))
+        second.start()
+        second.join()
+        assert second.exitcode == 0
+        assert list(exp.root.iterdir()) == [exp.lock]
+
+
+def refused(exp: ExpDir) -> None:
+    with pytest.raises(ValueError, match="is being trained by another process"), held(exp):
+        raise AssertionError
+
+
+def test_what_is_no_experiment_is_not_held(tmp_path: Path) -> None:
+    (tmp_path / "chapter1.tex").write_text("x")
+    with pytest.raises(ValueError, match="exists and is not an experiment"), held(ExpDir(tmp_path)):
+        raise AssertionError
+    assert [path.name for path in tmp_path.iterdir()] == ["chapter1.tex"]

@@ -1,8 +1,5 @@
 import json
-import multiprocessing
 from pathlib import Path
-
-import pytest
 
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.trainer.journal import Journal, read_lines
@@ -53,20 +50,3 @@ def test_a_line_cut_off_by_a_kill_is_dropped(tmp_path: Path) -> None:
     assert read_lines(exp.timing) == []
     write(exp, 1, 2, loss=3.0)
     assert [line["loss"] for line in read_lines(exp.metrics)] == [1.0, 3.0]
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_one_process_at_a_time(tmp_path: Path) -> None:
-    exp = ExpDir(tmp_path)
-    Journal(exp, "pretrain", 0).close()
-    journal = Journal(exp, "pretrain", 0)
-    second = multiprocessing.get_context("fork").Process(target=refused, args=(exp,))
-    second.start()
-    second.join()
-    journal.close()
-    assert second.exitcode == 0
-
-
-def refused(exp: ExpDir) -> None:
-    with pytest.raises(ValueError, match="is being trained by another process"):
-        Journal(exp, "pretrain", 0)

@@ -1,6 +1,7 @@
 """Transcribed cuts and a pre-trained encoder in, an experiment directory with a CTC recogniser out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.distributed import Exchange, Ranks, join
-from unispeech_cli.trainer.experiment import claim
+from unispeech_cli.trainer.experiment import claim, held
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.loop import Machine
 from unispeech_cli.trainer.optim import OptimSettings
@@ -119,10 +120,12 @@ def _finetune(
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, None))
     model.context.frontend.requires_grad_(not settings.freeze.frontend)
-    if ranks.is_first:
-        claim(ExpDir(exp), identity, vars(inputs), start)
-    ranks.wait()
-    yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
+    defaults = settings_room.dump(FinetuneSettings())
+    with held(ExpDir(exp)) if ranks.is_first else nullcontext():
+        if ranks.is_first:
+            claim(ExpDir(exp), identity, vars(inputs), start, defaults)
+        ranks.wait()
+        yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
 
 
 def forecast(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import Recognize, error_rate, mean_loss
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.distributed import Exchange, Ranks, join
-from unispeech_cli.trainer.experiment import claim
+from unispeech_cli.trainer.experiment import claim, held
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.loop import Machine
 from unispeech_cli.trainer.optim import OptimSettings
@@ -104,10 +105,12 @@ def _pretrain(
     model.context.spare(recompute=settings.run.recompute, compiled=settings.run.compile)
     if start is not None:
         yield from (Note(line) for line in load_weights(model, start, tokens))
-    if ranks.is_first:
-        claim(ExpDir(exp), identity, vars(inputs), start)
-    ranks.wait()
-    yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
+    defaults = settings_room.dump(PretrainSettings())
+    with held(ExpDir(exp)) if ranks.is_first else nullcontext():
+        if ranks.is_first:
+            claim(ExpDir(exp), identity, vars(inputs), start, defaults)
+        ranks.wait()
+        yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
 
 
 def _machine(settings: PretrainSettings, ranks: Ranks) -> Machine:

@@ -1,7 +1,9 @@
 """Whose directory it is: an experiment is made from settings, tokens and inputs, and never from others."""
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,25 @@ from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.provenance import hash_file, hash_manifest
 from unispeech_cli.trainer.checkpoint import Identity
+
+
+@contextmanager
+def held(experiment: ExpDir) -> Iterator[None]:
+    """Within it no other process trains here; before it nothing is written but an empty file.
+
+    Raises ValueError while another process holds it, and for what is no experiment.
+    """
+    _check_place(experiment)
+    experiment.root.mkdir(parents=True, exist_ok=True)
+    with experiment.lock.open("a") as stream:
+        # record locks stay with this process: workers that outlive a killed training do not hold them
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise ValueError(f"{experiment.root} is being trained by another process") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def claim(
@@ -29,8 +50,7 @@ def claim(
     wanted = {name: {str(path): hash_manifest(path) for path in paths} for name, paths in inputs.items()}
     wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
     made = json.dumps(wanted, indent=2)
-    if experiment.root.exists() and not experiment.root.is_dir():
-        raise ValueError(f"{experiment.root} is a file; choose another directory")
+    _check_place(experiment)
     if not experiment.inputs.is_file():
         _make(experiment, identity, made)
         return
@@ -44,13 +64,22 @@ def claim(
     _same(experiment, "inputs", json.loads(experiment.inputs.read_text("utf-8")), json.loads(made))
 
 
-def _make(experiment: ExpDir, identity: Identity, inputs: str) -> None:
-    mine = {experiment.settings, experiment.tokens}
-    if experiment.root.is_dir() and set(experiment.root.iterdir()) - mine:
+def _check_place(experiment: ExpDir) -> None:
+    """An experiment, what is left of the making of one, or nothing."""
+    if experiment.root.exists() and not experiment.root.is_dir():
+        raise ValueError(f"{experiment.root} is a file; choose another directory")
+    if not experiment.root.is_dir() or experiment.inputs.is_file():
+        return
+    own = {path.name for path in (experiment.settings, experiment.tokens, experiment.inputs, experiment.lock)}
+    # what a kill left of one of them counts as it
+    if any(path.name.rpartition("-fresh-")[2] not in own for path in experiment.root.iterdir()):
         missing = experiment.inputs.name
         raise ValueError(
             f"{experiment.root} exists and is not an experiment (no {missing}); choose another directory"
         )
+
+
+def _make(experiment: ExpDir, identity: Identity, inputs: str) -> None:
     write_text(experiment.settings, identity.settings)
     identity.tokens.write(experiment.tokens)
     # last: with it the directory is an experiment

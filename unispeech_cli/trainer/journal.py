@@ -3,7 +3,6 @@
 metrics.jsonl holds only functions of data and weights, so that two equal runs write equal files.
 """
 
-import fcntl
 import json
 import resource
 import sys
@@ -17,17 +16,13 @@ from unispeech_cli.paths import ExpDir
 
 
 class Journal:
-    """The open log files of one experiment; a resumed run first takes back what came after its checkpoint.
-
-    Raises ValueError while another process holds the same experiment open.
-    """
+    """The open log files of one experiment; a resumed run first takes back what came after its checkpoint."""
 
     def __init__(self, experiment: ExpDir, stage: str, resumed_at: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         experiment.log.mkdir(parents=True, exist_ok=True)
         self._log: TextIO = experiment.log_file(stage).open("a", encoding="utf-8")
-        _hold(self._log, experiment)
         for path in (experiment.metrics, experiment.timing):
             _keep_until(path, resumed_at)
         self._started = time.monotonic() - _seconds_so_far(experiment)
@@ -65,17 +60,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     text = path.read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-
-def _hold(stream: TextIO, experiment: ExpDir) -> None:
-    # record locks stay with this process: workers that outlive a killed training do not hold them
-    try:
-        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        stream.close()
-        raise ValueError(f"{experiment.root} is being trained by another process") from None
-    except OSError:
-        pass  # a file system without locks
 
 
 def _keep_until(path: Path, update: int) -> None:
