@@ -17,11 +17,11 @@ lang.directory lang.phonemized
 lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
 lang.validation lang.word_graph
 batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
-batches.feeding batches.loader
+batches.feeding batches.reading batches.loader
 model.activation model.exact model.economy model.statistics model.frontend model.masking model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
-trainer.schedule trainer.optim trainer.checkpoint trainer.weights trainer.distributed trainer.precision
+trainer.schedule trainer.optim trainer.ema trainer.checkpoint trainer.weights trainer.distributed trainer.precision
 trainer.experiment trainer.journal trainer.average
 trainer.alarms trainer.guard trainer.gradients trainer.loop
 trainer.session trainer.forecast
