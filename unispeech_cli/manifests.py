@@ -130,22 +130,39 @@ def _written(cuts: Iterable[Cut], write: Callable[[Mapping[str, Any]], None]) ->
         yield cut
 
 
-def read_cuts(path: Path) -> Iterator[Cut]:
-    """The cuts of a `.jsonl` or `.jsonl.gz` manifest, one at a time.
+def read_cuts(path: Path, wanted: Callable[[int], bool] = lambda number: True) -> Iterator[Cut]:
+    """The cuts of a `.jsonl` or `.jsonl.gz` manifest, one at a time; those whose number from 0 on is `wanted`.
 
     Raises FileNotFoundError when there is none, ValueError naming file and line where a line is no cut.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no manifest {path}")
-    read = 0
+    read = number = 0
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+        with _opened(path) as lines:
             for line in lines:
                 if line.strip():
-                    yield _cut(line)
+                    if wanted(number):
+                        yield _cut(line)
+                    number += 1
                 read += 1
     except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}:{read + 1}: not a Lhotse cut ({_first_line(error)})") from None
+
+
+def count_cuts(path: Path) -> int:
+    """How many cuts a manifest has, without looking at them. Raises FileNotFoundError, ValueError where damaged."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no manifest {path}")
+    try:
+        with _opened(path) as lines:
+            return sum(1 for line in lines if line.strip())
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(f"{path}: {_first_line(error)}") from None
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _cut(line: bytes) -> Cut:
@@ -160,13 +177,18 @@ def _first_line(error: Exception) -> str:
 
 
 def validate(path: Path) -> Summary:
-    """Read a whole manifest and check what every later stage relies on; audio is not read.
+    """Read a whole manifest and check what every later stage relies on; audio is not read. As `validated`."""
+    return summarize(validated(path))
+
+
+def validated(path: Path) -> Iterator[Cut]:
+    """The cuts of a manifest, each checked as it comes.
 
     Ids are unique, audio is 16 kHz, each cut has at most one supervision, and Lhotse's own checks pass.
     Raises ValueError naming the cut.
     """
     seen: set[str] = set()
-    return summarize(_checked(cut, seen, path) for cut in read_cuts(path))
+    return (_checked(cut, seen, path) for cut in read_cuts(path))
 
 
 def _checked(cut: Cut, seen: set[str], path: Path) -> Cut:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Config, Cuts, Json, LangDirectory, OptionalPath, Overrides
+from unispeech_cli.commands.options import (
+    Config,
+    Cuts,
+    Json,
+    LangDirectory,
+    OptionalPath,
+    Overrides,
+    ShardOption,
+)
 
 
 def prepare(
@@ -24,6 +32,7 @@ def prepare(
     allow_commands: Annotated[
         bool, typer.Option("--allow-commands", help="Run pipes of a wav.scp or manifest.")
     ] = False,
+    shard: ShardOption = None,
     as_json: Json = False,
 ) -> None:
     """Corpus -> Lhotse cut manifests.
@@ -34,6 +43,7 @@ def prepare(
     Example: unispeech prepare commonvoice cv-corpus-5.1 --language ky --out data/manifests
     """
     from unispeech_cli.console import show
+    from unispeech_cli.shards import parse
     from unispeech_cli.stages import prepare as stage
 
     records = stage.prepare(
@@ -46,6 +56,7 @@ def prepare(
         jobs=jobs,
         transcode=transcode,
         allow_commands=allow_commands,
+        shard=parse(shard),
     )
     show(records, as_json)
 
@@ -58,6 +69,7 @@ def phonemize(
     vocab: Annotated[str, typer.Option(help="shared or separate inventories of languages.")] = "shared",
     lexicon: Annotated[OptionalPath, typer.Option(help="Pronunciations, instead of espeak-ng's.")] = None,
     inventory: Annotated[OptionalPath, typer.Option(help="Keep to the units of this table.")] = None,
+    shard: ShardOption = None,
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -72,10 +84,36 @@ def phonemize(
     """
     from unispeech_cli.console import show
     from unispeech_cli.settings import load
+    from unispeech_cli.shards import parse
     from unispeech_cli.stages import phonemize as stage
 
     settings = load(stage.PhonemizeSettings, config, overrides)
     records = stage.phonemize(
-        cuts, out, lang_dir, units=units, vocab=vocab, lexicon=lexicon, inventory=inventory, settings=settings
+        cuts,
+        out,
+        lang_dir,
+        units=units,
+        vocab=vocab,
+        lexicon=lexicon,
+        inventory=inventory,
+        settings=settings,
+        shard=parse(shard),
     )
     show(records, as_json)
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(help="The --out of prepare, phonemize or decode with --shard.")],
+    as_json: Json = False,
+) -> None:
+    """Shards of prepare, phonemize or decode -> what one run would have written.
+
+    Reads OUT/shards, checks that nothing is missing, doubled or made otherwise than the rest, and takes it away;
+    writes the manifests, lang directory or hypotheses that one run without --shard writes.
+
+    Example: unispeech merge data/manifests
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.stages import merge as stage
+
+    show(stage.merge(out), as_json)

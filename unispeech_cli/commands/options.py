@@ -14,3 +14,7 @@ Overrides = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Ch
 Preset = Annotated[str, typer.Option(help="Size of the model: tiny, base or large.")]
 LangDirectory = Annotated[Path, typer.Option("--lang-dir", help="Lang directory (tokens.txt ...).")]
 Init = Annotated[OptionalPath, typer.Option(help="Experiment or checkpoint directory to take weights from.")]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Do the I-th of N parts; merge puts them together."),
+]

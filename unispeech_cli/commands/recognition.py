@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import Config, Cuts, Device, Json, OptionalPath, Overrides
+from unispeech_cli.commands.options import (
+    Config,
+    Cuts,
+    Device,
+    Json,
+    OptionalPath,
+    Overrides,
+    ShardOption,
+)
 
 
 def graph(
@@ -52,6 +60,7 @@ def decode(
     bias: Annotated[
         OptionalPath, typer.Option(help="Likely words and phrases, one a line; a bonus behind a tab.")
     ] = None,
+    shard: ShardOption = None,
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     device: Device = "cpu",
@@ -67,12 +76,14 @@ def decode(
     from unispeech_cli.decoder.methods import Method
     from unispeech_cli.decoder.scales import read_scales
     from unispeech_cli.settings import load
+    from unispeech_cli.shards import parse
     from unispeech_cli.stages import decode as stage
 
     settings = load(stage.DecodeSettings, config, overrides)
     scales = None if lm_scales is None else read_scales(lm_scales)
     chosen = Method(method, lang_dir, lm, rescore_lm, scales, bias)
-    show(stage.decode(exp, cuts, out, method=chosen, device=device, settings=settings))
+    part = parse(shard)
+    show(stage.decode(exp, cuts, out, method=chosen, device=device, settings=settings, shard=part))
 
 
 def transcribe(

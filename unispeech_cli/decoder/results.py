@@ -16,10 +16,10 @@ Results = Mapping[str, Mapping[str, Sequence[Hypothesis]]]
 
 
 def write_results(place: DecodeDir, made: Decoded, results: Results, inputs: Mapping[str, Any]) -> None:
-    """Write them all, decode.json last."""
+    """Write them all, decode.json last; in whichever order they come, the same."""
     for test_set, by_setting in results.items():
         for setting, hypotheses in by_setting.items():
-            _write(place, test_set, setting, hypotheses, made.units)
+            _write(place, test_set, setting, sorted(hypotheses, key=lambda found: found.id), made.units)
     record(place.decoded, {**inputs, **asdict(made)})
 
 

@@ -14,6 +14,7 @@ from unispeech_cli.lang.text import VERSION as NORMALIZER_VERSION
 from unispeech_cli.lang.tokens import TokenTable, Vocabulary
 from unispeech_cli.lang.units import PhonemizeSettings, Units
 from unispeech_cli.paths import LangDir
+from unispeech_cli.settings import build
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Means:
             )
         return own
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        files = {
+            name: path and str(path)
+            for name, path in (("lexicon", self.lexicon), ("inventory", self.inventory))
+        }
+        return {**asdict(self), **files}
+
     def describe(self, cuts: Iterable[Path]) -> dict[str, Any]:
         """What makes units of these manifests: hashes of all that is read, settings, versions."""
         read = [*cuts, *(path for path in (self.lexicon, self.inventory, self.model) if path)]
@@ -60,6 +69,12 @@ class Means:
         if self.units == "phones" and not self.lexicon:
             made["versions"] |= phonemizer.versions()
         return made
+
+
+def read_means(found: Mapping[str, Any]) -> Means:
+    """What `Means.to_json` has written."""
+    files = (found[name] and Path(found[name]) for name in ("lexicon", "inventory"))
+    return Means(found["units"], found["vocab"], *files, build(PhonemizeSettings, found["settings"]))
 
 
 def is_made(lang: LangDir, wanted: Mapping[str, Any]) -> bool:

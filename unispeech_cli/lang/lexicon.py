@@ -23,7 +23,7 @@ class Pronounced:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._counts: dict[str, Counter[tuple[str, ...]]] = {}
+        self.counts: dict[str, Counter[tuple[str, ...]]] = {}
 
     def hear(self, sentence: str, spoken: Spoken) -> None:
         """Count the pronunciations in a sentence, if it is plain which phones belong to which word."""
@@ -32,14 +32,18 @@ class Pronounced:
         # a number is many groups and "of the" is one: the sum may be right by chance
         if parted and not any(character.isdigit() for character in sentence):
             for word, units in zip(spelled, spoken.words, strict=True):
-                self._counts.setdefault(word, Counter())[tuple(units)] += 1
+                self.counts.setdefault(word, Counter())[tuple(units)] += 1
         else:
             self.note(sentence)
 
     def note(self, sentence: str) -> None:
         """Take in the words of a sentence without their pronunciations."""
         for word in words(sentence, self._language):
-            self._counts.setdefault(word, Counter())
+            self.counts.setdefault(word, Counter())
+
+    def add(self, word: str, variants: Counter[tuple[str, ...]]) -> None:
+        """Count pronunciations that were heard elsewhere; none, for a word that was only read."""
+        self.counts.setdefault(word, Counter()).update(variants)
 
     def lexicon(
         self, pronounce: Pronounce, table: TokenTable, at_most: int
@@ -49,9 +53,9 @@ class Pronounced:
         Words never heard are asked of `pronounce`. A pronunciation with units that the table lacks, or with
         `<unk>`, is left out, and a word without any other with it.
         """
-        unheard = sorted(word for word, counts in self._counts.items() if not counts)
+        unheard = sorted(word for word, counts in self.counts.items() if not counts)
         asked = dict(zip(unheard, pronounce(unheard), strict=True))
-        found = {word: asked.get(word) or _by_frequency(counts) for word, counts in self._counts.items()}
+        found = {word: asked.get(word) or _by_frequency(counts) for word, counts in self.counts.items()}
         usable = {
             word: [self._symbols(units, table) for units in variants if self._fits(units, table)]
             for word, variants in found.items()

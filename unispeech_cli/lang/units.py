@@ -104,8 +104,8 @@ class Labeller:
         if pinned and settings.unknown_units == "unk" and UNKNOWN not in pinned.ids:
             raise ValueError(f"unknown_units is unk, but the inventory has no {UNKNOWN}")
         self._source, self._settings, self._vocab, self._pinned = source, settings, vocab, pinned
-        self._heard: dict[str, Pronounced] = {}
         self.kind = source.units
+        self.heard: dict[str, Pronounced] = {}
         self.voices: dict[str, Voice] = {}
         self.units: dict[str, Counter[str]] = {}
         self.unknown: dict[str, Counter[tuple[str, str]]] = {"unit": Counter(), "word": Counter()}
@@ -116,7 +116,7 @@ class Labeller:
         for language in dict.fromkeys(said.language for said in transcripts):
             mine = [i for i, said in enumerate(transcripts) if said.language == language and said.text]
             texts = [transcripts[index].text for index in mine]
-            for index, result in zip(mine, self._voice(language).speak(texts), strict=True):
+            for index, result in zip(mine, self.voice(language).speak(texts), strict=True):
                 spoken[index] = result
         return spoken
 
@@ -137,6 +137,13 @@ class Labeller:
         self._keep(said, spoken, labels)
         return labels
 
+    def voice(self, language: str) -> Voice:
+        """How a language is spoken. Raises ValueError where nothing here speaks it."""
+        if language not in self.voices:
+            self.voices[language] = open_voice(self._source, language, self._settings.language_switch)
+            self.heard[language], self.units[language] = Pronounced(language), Counter()
+        return self.voices[language]
+
     def table(self) -> TokenTable:
         """The pinned inventory, or one of all units kept. Raises ValueError where there are none."""
         if self._pinned is not None:
@@ -149,14 +156,9 @@ class Labeller:
         """The words of all languages, with their pronunciations in the symbols of `table`."""
         most = self._settings.pronunciations
         return merged(
-            self._heard[name].lexicon(voice.pronounce, table, most) for name, voice in self.voices.items()
+            self.heard[name].lexicon(voice.pronounce, table, most)
+            for name, voice in sorted(self.voices.items())
         )
-
-    def _voice(self, language: str) -> Voice:
-        if language not in self.voices:
-            self.voices[language] = open_voice(self._source, language, self._settings.language_switch)
-            self._heard[language], self.units[language] = Pronounced(language), Counter()
-        return self.voices[language]
 
     def _missing(self, labels: Sequence[str], language: str) -> set[str]:
         pinned = self._pinned
@@ -164,7 +166,7 @@ class Labeller:
 
     def _keep(self, said: Transcript, spoken: Spoken, labels: Sequence[str]) -> None:
         self.units[said.language].update(labels)
-        heard = self._heard[said.language]
+        heard = self.heard[said.language]
         if self.voices[said.language].in_context:
             heard.hear(said.text, spoken)
         else:

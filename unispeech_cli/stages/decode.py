@@ -1,33 +1,34 @@
 """EXP and cuts in; a decode directory of hypotheses out."""
 
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
-
-from lhotse.cut import Cut
+from typing import Any
 
 from unispeech_cli.atomic import atomic_dir
-from unispeech_cli.batches.loader import inference_batches
-from unispeech_cli.decoder.fallback import Heard
-from unispeech_cli.decoder.heard import Vocabulary, hypothesis
+from unispeech_cli.decoder.heard import Vocabulary
 from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis
 from unispeech_cli.decoder.methods import Method, SearchSettings
+from unispeech_cli.decoder.parts import Told, merge_decoded, write_part
 from unispeech_cli.decoder.recognition import LongCutSettings, Recognition
 from unispeech_cli.decoder.results import write_results
 from unispeech_cli.decoder.searches import open_method
+from unispeech_cli.decoder.test_sets import Work, read, units_in
 from unispeech_cli.lang.directory import check_tokens
-from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.lang.units import Units, units_of
-from unispeech_cli.manifests import read_cuts, units, validate
 from unispeech_cli.paths import DecodeDir
 from unispeech_cli.provenance import describe, differences
-from unispeech_cli.records import Note, Progress, Records
+from unispeech_cli.records import Note, Record, Records
+from unispeech_cli.shard_paths import PartsDir, ShardsDir
+from unispeech_cli.shards import Shard, collect, is_left_to_do, part
+from unispeech_cli.trainer.distributed import Ranks, join
 from unispeech_cli.trainer.weights import find, load_recognizer
 
-# progress and notes on the way, hypotheses by setting at the end
-Decoding = Generator[Note | Progress, None, dict[str, list[Hypothesis]]]
+Results = dict[str, dict[str, list[Hypothesis]]]
+"""By test set, then by setting."""
+
+Decoding = Generator[Record, None, tuple[Decoded, Results, dict[str, Told]]]
+"""Progress and notes on the way; at the end all that there is to write."""
 
 
 @dataclass(frozen=True)
@@ -47,89 +48,100 @@ def decode(
     method: Method | None = None,
     device: str = "cpu",
     settings: DecodeSettings | None = None,
+    shard: Shard | None = None,
 ) -> Records:
     """Recognise the cuts of each manifest with the model of an experiment or checkpoint directory.
 
-    The same command again does nothing; with other inputs it says what differs and decodes anew. A cut whose
-    audio cannot be read, or that the search fails on, costs a line. Raises ValueError for a lang directory,
-    language model, device or `out` that is not fit, FileNotFoundError for missing inputs.
+    With a shard, its cuts alone, kept in `out` for `merge`; the processes that torchrun starts are a shard each, and
+    the first of them merges. The same command again does nothing; with other inputs it says what differs and decodes
+    anew. A cut whose audio cannot be read, or that the search fails on, costs a line. Raises ValueError for a lang
+    directory, language model, device or `out` that is not fit, FileNotFoundError for missing inputs.
     """
-    settings, method, place = settings or DecodeSettings(), method or Method(), find(exp)
-    test_sets = _test_sets(cuts)
-    _check_out(out)
-    options = {"checkpoint": str(place.root), **_method_options(method), **_flat(asdict(settings))}
-    wanted = describe("decode", [place.checksums, *cuts, *method.files], options, ["torch", "k2"])
-    changed = differences(DecodeDir(out).decoded, wanted)
-    if changed == []:
-        yield Note(f"{out} is decoded from these inputs; nothing to do")
-        return
-    yield from (Note(f"{out} is decoded anew: {line}") for line in changed or [])
-    recognizer, table = load_recognizer(place.root, device)
-    check_tokens(method.lang_dir, table, place.root)
-    read = {name: _read(manifest) for name, manifest in test_sets.items()}
-    kind, lines = _units([cut for some in read.values() for cut in some], table), list[str]()
-    opened = open_method(method, Vocabulary(table, kind), settings.search, device, lines.append)
-    recognition = Recognition(recognizer, opened.ladder, settings.long, device, lines.append)
-    work = _Work(recognition, opened.vocabulary, method.settings, settings.seconds_per_batch, lines)
-    found = {}
-    for name, some in read.items():
-        found[name] = yield from work.test_set(name, some)
-    made = Decoded(tuple(found), method.name, method.settings, kind, str(place.root), table.fingerprint)
-    with atomic_dir(out) as fresh:
-        write_results(DecodeDir(fresh), made, found, wanted)
+    ranks = join(device)
+    if shard and ranks.size > 1:
+        raise ValueError("--shard: the processes of torchrun are shards already; leave it out")
+    job = _Job(exp, _test_sets(cuts), out, settings or DecodeSettings(), method or Method(), ranks)
+    yield from ranks.records(job.shared() if ranks.size > 1 else job.done(shard))
 
 
 @dataclass(frozen=True)
-class _Work:
-    recognition: Recognition
-    vocabulary: Vocabulary
-    settings: tuple[str, ...]
-    seconds_per_batch: float
-    lines: list[str]
+class _Job:
+    exp: Path
+    manifests: Mapping[str, Path]
+    out: Path
+    settings: DecodeSettings
+    method: Method
+    ranks: Ranks
 
-    def test_set(self, name: str, cuts: Sequence[Cut]) -> Decoding:
-        """Hypotheses of every cut, by setting."""
-        yield from _strange_units(self.vocabulary.table, name, cuts)
-        started = time.monotonic()
-        found: dict[str, list[Hypothesis]] = {setting: [] for setting in self.settings}
-        speech = 0.0
-        for done, (cut, heard) in enumerate(self._heard(cuts), start=1):
-            if heard is not None:
-                speech += cut.duration
-                for setting, path in zip(self.settings, heard, strict=True):
-                    found[setting].append(hypothesis(cut, path, self.vocabulary))
-            yield from self._notes(name)
-            yield Progress(f"decode {name}", done, len(cuts))
-        count = len(found[self.settings[0]])
-        if not count:
-            raise ValueError(f"{name}: none of {len(cuts)} cuts could be decoded")
-        speed = f"{speech / 3600:.2f} h, {speech / (time.monotonic() - started):.0f} x real time"
-        yield Note(f"{name}: {count} of {len(cuts)} cuts, {speed}")
-        return found
+    def shared(self) -> Records:
+        """Every rank does its part, unless it is done; the first puts them together."""
+        shard = Shard(self.ranks.rank + 1, self.ranks.size)
+        wanted = yield from self._left(shard)
+        # graphs that are not there yet are compiled once
+        compiled = self.ranks.any(wanted is None)
+        if wanted is not None:
+            yield from self._make(wanted, shard, nullcontext() if compiled else self.ranks.first_goes_first())
+        self.ranks.wait()
+        if self.ranks.is_first and self._parts.found():
+            yield from merge_decoded(self.out, collect(self._parts))
 
-    def _heard(self, cuts: Sequence[Cut]) -> Iterator[tuple[Cut, Heard | None]]:
-        """Each cut once, the longest first; None where it could not be read."""
-        long = [cut for cut in cuts if self.recognition.is_long(cut)]
-        short = {cut.id: cut for cut in cuts if not self.recognition.is_long(cut)}
-        for cut in long:
-            yield cut, self._heard_long(cut)
-        for batch in inference_batches(short.values(), self.seconds_per_batch, None, self.lines.append):
-            for cut_id, heard in zip(batch.cut_ids, self.recognition.hear(batch), strict=True):
-                yield short.pop(cut_id), heard
-        yield from ((cut, None) for cut in short.values())
+    def done(self, shard: Shard | None) -> Records:
+        """All, or one shard, unless it is done."""
+        wanted = yield from self._left(shard)
+        if wanted is not None:
+            yield from self._make(wanted, shard, nullcontext())
 
-    def _heard_long(self, cut: Cut) -> Heard | None:
-        try:
-            return self.recognition.hear_long(cut)
-        except (ValueError, OSError) as error:
-            self.lines.append(f"{cut.id} left out: {str(error).removeprefix(f'cut {cut.id}: ')}")
+    @property
+    def _parts(self) -> PartsDir:
+        return ShardsDir(self.out).of("decode")
+
+    def _left(self, shard: Shard | None) -> Generator[Record, None, dict[str, Any] | None]:
+        """What the result is to be made of; None where it is there."""
+        _check_out(self.out, shard)
+        root, settings = find(self.exp), _flat(asdict(self.settings))
+        options = {"checkpoint": str(root.root), **_method_options(self.method), **settings}
+        wanted = describe(
+            "decode", [root.checksums, *self.manifests.values(), *self.method.files], options, ["torch", "k2"]
+        )
+        changed = differences(DecodeDir(self.out).decoded, wanted)
+        if changed == []:
+            yield Note(f"{self.out} is decoded from these inputs; nothing to do")
             return None
+        yield from (Note(f"{self.out} is decoded anew: {line}") for line in changed or [])
+        left = shard is None or (yield from is_left_to_do(self._parts, shard, wanted))
+        return wanted if left else None
 
-    def _notes(self, name: str) -> Iterator[Note]:
-        """What was said since the last time."""
-        said = self.lines.copy()
-        self.lines.clear()
-        yield from (Note(f"warning: {name}: {line}") for line in said)
+    def _make(
+        self, wanted: Mapping[str, Any], shard: Shard | None, opening: AbstractContextManager[None]
+    ) -> Records:
+        made, results, told = yield from self._decoded(shard, opening)
+        if shard is None:
+            with atomic_dir(self.out) as fresh:
+                write_results(DecodeDir(fresh), made, results, wanted)
+        else:
+            with part(self._parts, shard, wanted) as (fresh_part, facts):
+                facts |= write_part(fresh_part, made, results, told)
+
+    def _decoded(self, shard: Shard | None, opening: AbstractContextManager[None]) -> Decoding:
+        place, settings, device = find(self.exp), self.settings, str(self.ranks.device)
+        recognizer, table = load_recognizer(place.root, device)
+        check_tokens(self.method.lang_dir, table, place.root)
+        limits = (settings.seconds_per_batch, settings.long.chunk.seconds)
+        sets = {name: read(path, shard, *limits) for name, path in self.manifests.items()}
+        kind, lines = units_in([one.kinds for one in sets.values()], table), list[str]()
+        with opening:
+            opened = open_method(self.method, Vocabulary(table, kind), settings.search, device, lines.append)
+        recognition = Recognition(recognizer, opened.ladder, settings.long, device, lines.append)
+        work = Work(recognition, opened.vocabulary, self.method.settings, settings.seconds_per_batch, lines)
+        results: Results = {}
+        told: dict[str, Told] = {}
+        for name, some in sets.items():
+            results[name], told[name] = yield from work.test_set(name, some)
+            if shard is None and len(told[name].left_out) == some.total:
+                raise ValueError(f"{name}: none of {some.total} cuts could be decoded")
+        setting, checkpoint = self.method.settings, str(place.root)
+        made = Decoded(tuple(results), self.method.name, setting, kind, checkpoint, table.fingerprint)
+        return made, results, told
 
 
 def _test_sets(manifests: Sequence[Path]) -> dict[str, Path]:
@@ -145,33 +157,13 @@ def _test_sets(manifests: Sequence[Path]) -> dict[str, Path]:
     return sets
 
 
-def _check_out(out: Path) -> None:
-    if out.exists() and not DecodeDir(out).decoded.is_file() and (not out.is_dir() or any(out.iterdir())):
+def _check_out(out: Path, shard: Shard | None) -> None:
+    shards = ShardsDir(out).shards
+    if shards.is_dir() and shard is None:
+        raise ValueError(f"{shards} holds shards of {out}: unispeech merge {out}, or remove them")
+    others = [out] if out.is_file() else [path for path in out.glob("*") if path != shards]
+    if others and not DecodeDir(out).decoded.is_file():
         raise ValueError(f"{out} exists and is not a decode directory; choose another --out")
-
-
-def _read(manifest: Path) -> list[Cut]:
-    validate(manifest)
-    return list(read_cuts(manifest))
-
-
-def _units(cuts: Iterable[Cut], table: TokenTable) -> Units:
-    """What the tokens are: as phonemize has noted in the cuts, else by the signs of words in the table."""
-    noted = {(s.custom or {}).get("tokens_type") for cut in cuts for s in cut.supervisions}
-    kinds: list[Units] = [kind for kind in get_args(Units) if kind in noted]
-    if len(kinds) > 1:
-        raise ValueError(f"the cuts are in {' and '.join(kinds)}; give each kind its own --out")
-    return kinds[0] if kinds else units_of(table)
-
-
-def _strange_units(table: TokenTable, name: str, cuts: Iterable[Cut]) -> Iterator[Note]:
-    spoken = {unit for cut in cuts for supervision in cut.supervisions for unit in units(supervision)}
-    strange = sorted(spoken - set(table.decode(range(1, len(table)))))
-    if strange:
-        shown = " ".join(strange[:8]) + (" ..." if len(strange) > 8 else "")
-        yield Note(
-            f"warning: {name}: {len(strange)} units of the references are unknown to the model: {shown}"
-        )
 
 
 def _method_options(method: Method) -> dict[str, Any]:

@@ -1,96 +1,41 @@
 """A corpus on disk -> Lhotse cuts with normalised transcripts, and a table of what was kept and dropped."""
 
 import json
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from unispeech_cli import provenance
-from unispeech_cli.atomic import atomic_file
 from unispeech_cli.audio import transcode as transcode_audio
 from unispeech_cli.corpora import commonvoice, kaldi, librispeech, ready, tedlium3
 from unispeech_cli.corpora.clip import Clip, Dropped, Measured, Split, count_lines, measure, source
 from unispeech_cli.lang.text import VERSION as NORMALIZER_VERSION
 from unispeech_cli.lang.text import normalize
-from unispeech_cli.manifests import MAX_SECONDS, build_cut, cut_writer, outside_limits
+from unispeech_cli.manifests import MAX_SECONDS, build_cut, outside_limits
 from unispeech_cli.paths import AudioDir, ManifestDir
-from unispeech_cli.records import Note, Progress, Record, Records, Table
+from unispeech_cli.prepared import (
+    COLUMNS,
+    Kept,
+    Outcome,
+    Row,
+    Tally,
+    mark,
+    mark_of,
+    write_outcomes,
+    write_split,
+)
+from unispeech_cli.records import Note, Record, Records, Table
+from unispeech_cli.shard_paths import PartsDir, ShardsDir
+from unispeech_cli.shards import Dealt, Shard, facts_of, is_left_to_do, part
 
 KINDS = ("commonvoice", "librispeech", "tedlium3", "kaldi", "manifest")
-COLUMNS = ("corpus", "split", "cuts", "hours", "speakers", "dropped", "why dropped")
-# clips in one task of a worker
+# neighbours in one task of a worker, and in one block of a shard
 CHUNK = 50
-# faults of one kind that get a line each; the TSV has them all
-SHOWN = 5
-
-Row = tuple[str | int | float | None, ...]
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A cut's JSON, and how many channels its file has."""
-
-    cut: dict[str, Any]
-    channels: int
-
-
-@dataclass
-class _Tally:
-    """What became of the clips of one split."""
-
-    corpus: str
-    split: str
-    seconds: float = 0.0
-    speakers: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
-    dropped: Counter[str] = field(default_factory=Counter)
-    noted: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def task(self) -> str:
-        return f"{self.corpus} {self.split}"
-
-    def settle(self, outcome: _Kept | Dropped) -> _Kept | Dropped:
-        """Count a cut or a drop; a cut whose id was there before becomes a drop."""
-        if isinstance(outcome, _Kept) and outcome.cut["id"] in self.ids:
-            outcome = Dropped(outcome.cut["id"], "listed twice", "an earlier row has the same clip")
-        if isinstance(outcome, Dropped):
-            self.dropped[outcome.reason] += 1
-            return outcome
-        self.ids.add(outcome.cut["id"])
-        self.seconds += outcome.cut["duration"]
-        self.speakers |= {supervision.get("speaker") for supervision in outcome.cut["supervisions"]} - {None}
-        return outcome
-
-    def notes(self, settled: _Kept | Dropped) -> Records:
-        """A line for a fault, unless there were many of its kind."""
-        if isinstance(settled, _Kept):
-            kind, text = "stereo", f"{settled.cut['id']}: {settled.channels} channels, made one"
-            told = settled.channels > 1
-        else:
-            kind, text, told = settled.reason, f"{settled.id} dropped: {settled.detail}", not settled.expected
-        if told:
-            self.noted[kind] += 1
-            if self.noted[kind] <= SHOWN:
-                yield Note(f"{self.task}: {text}")
-
-    def closing_notes(self, dropped: Path) -> Records:
-        """How many lines were held back."""
-        for kind, count in self.noted.items():
-            if count > SHOWN:
-                yield Note(
-                    f"{self.task}: {count - SHOWN} more of this kind: {kind}; dropped clips are in {dropped}"
-                )
-
-    def row(self) -> Row:
-        why = ", ".join(f"{count} {reason}" for reason, count in self.dropped.most_common())
-        hours, dropped = round(self.seconds / 3600, 4), self.dropped.total()
-        return (self.corpus, self.split, len(self.ids), hours, len(self.speakers), dropped, why)
 
 
 def prepare(
@@ -104,9 +49,11 @@ def prepare(
     jobs: int = 1,
     transcode: bool = False,
     allow_commands: bool = False,
+    shard: Shard | None = None,
 ) -> Records:
     """Read a corpus and write one manifest per split into `out`, with the clips left out beside each.
 
+    With a shard, only its blocks of clips are looked at and what became of them is kept in `out` for `merge`.
     A clip that cannot be used costs a line and itself. Splits whose manifests were made from the same
     transcripts with the same options are left as they are. Raises FileNotFoundError or ValueError, in one
     line, when the corpus is not there, has another layout, lacks a language or split, or gives no cut at all.
@@ -116,11 +63,13 @@ def prepare(
     if split_list is not None and kind != "commonvoice":
         raise ValueError("--split-list looks clips up in CommonVoice's TSVs; choose with --splits here")
     found = _splits(kind, directory, languages, splits, split_list, allow_commands)
+    work = _Work(ManifestDir(out), jobs, transcode, shard, found)
     rows: list[Row] = []
     for split in found:
-        rows.append((yield from _prepared(split, ManifestDir(out), jobs, transcode)))
+        rows.append((yield from work.prepared(split)))
     yield Table("prepared", COLUMNS, rows)
-    if not any(row[2] for row in rows):
+    # a shard may have had bad luck
+    if shard is None and not any(row[2] for row in rows):
         raise ValueError(
             f"nothing of {directory} can be used; the lines above and {out}/*_dropped_*.tsv say why"
         )
@@ -148,60 +97,72 @@ def _splits(
     return ready.splits(directory, language, names, allow_commands)
 
 
-def _prepared(
-    split: Split, manifests: ManifestDir, jobs: int, transcode: bool
-) -> Generator[Record, None, Row]:
-    path = manifests.cuts(split.corpus, split.name)
-    if path.resolve() in [transcript.resolve() for transcript in split.transcripts]:
-        raise ValueError(f"{path} would be read and written at once; choose another --out")
-    mark = manifests.mark("prepare", f"{split.corpus}-{split.name}")
-    options = {"language": split.language, "transcode": transcode, "max_seconds": MAX_SECONDS}
-    versions = {"normalizer": NORMALIZER_VERSION}
-    wanted = provenance.describe("prepare", [*split.transcripts, *split.extras], {**options, **versions})
-    differing = provenance.differences(mark, wanted)
-    if differing == [] and path.is_file():
-        row: Row = tuple(json.loads(mark.read_text(encoding="utf-8"))["row"])
-        again = f" ({row[5]} clips were dropped; remove the file to look at them again)" if row[5] else ""
-        yield Note(f"{path}: same inputs, nothing to do{again}")
-        return row
-    if differing:
-        yield Note(f"{path} is made again: {'; '.join(differing[:3])}")
-    place = manifests.audio(split.corpus) if transcode else None
-    tally = yield from _written(split, path, manifests.dropped(split.corpus, split.name), jobs, place)
-    provenance.record(mark, {**wanted, "row": tally.row()})
-    return tally.row()
+@dataclass(frozen=True)
+class _Work:
+    """How a split is gone through, and where what comes of it goes."""
 
+    manifests: ManifestDir
+    jobs: int
+    transcode: bool
+    shard: Shard | None
+    splits: Sequence[Split]
 
-def _written(
-    split: Split, path: Path, dropped: Path, jobs: int, place: AudioDir | None
-) -> Generator[Record, None, _Tally]:
-    tally, total = _Tally(split.corpus, split.name), count_lines(split.transcripts)
-    outcomes = _in_order(partial(_outcome, place=place), split.clips(), jobs)
-    with cut_writer(path) as write, atomic_file(dropped) as fresh, fresh.open("w", encoding="utf-8") as drops:
-        drops.write("id\treason\tdetail\n")
-        for done, outcome in enumerate(outcomes, start=1):
-            settled = tally.settle(outcome)
-            if isinstance(settled, Dropped):
-                drops.write(f"{settled.id}\t{settled.reason}\t{settled.detail}\n")
-            else:
-                write(settled.cut)
-            yield from tally.notes(settled)
-            if done % CHUNK == 0:
-                yield Progress(tally.task, done, max(done, total))
-    seen = len(tally.ids) + tally.dropped.total()
-    yield Progress(tally.task, seen, seen)
-    yield from tally.closing_notes(dropped)
-    return tally
+    def prepared(self, split: Split) -> Generator[Record, None, Row]:
+        path = self.manifests.cuts(split.corpus, split.name)
+        if path.resolve() in [transcript.resolve() for transcript in split.transcripts]:
+            raise ValueError(f"{path} would be read and written at once; choose another --out")
+        wanted = self._wanted(split)
+        written = mark_of(self.manifests, split.corpus, split.name)
+        differing = provenance.differences(written, wanted)
+        if differing == [] and path.is_file():
+            row: Row = tuple(json.loads(written.read_text(encoding="utf-8"))["row"])
+            again = f" ({row[5]} clips were dropped; remove the file to look at them again)" if row[5] else ""
+            yield Note(f"{path}: same inputs, nothing to do{again}")
+            return row
+        if differing:
+            yield Note(f"{path} is made again: {'; '.join(differing[:3])}")
+        if self.shard is not None:
+            return (yield from self._part(split, self.shard, wanted))
+        tally = Tally(split.corpus, split.name)
+        outcomes = self._outcomes(split, split.clips())
+        yield from write_split(outcomes, self.manifests, tally, count_lines(split.transcripts))
+        mark(self.manifests, tally, wanted)
+        return tally.row()
+
+    def _part(self, split: Split, shard: Shard, wanted: Mapping[str, Any]) -> Generator[Record, None, Row]:
+        """What comes of the shard's blocks, kept for the merge."""
+        place = self._parts(split)
+        if not (yield from is_left_to_do(place, shard, wanted)):
+            return tuple(facts_of(place, shard)["row"])
+        tally, clips = Tally(split.corpus, split.name), Dealt(split.clips(), shard, CHUNK)
+        with part(place, shard, wanted) as (fresh, facts):
+            path, total = fresh.outcomes(split.corpus, split.name), count_lines(split.transcripts) // shard.of
+            yield from write_outcomes(self._outcomes(split, clips), path, tally, total)
+            facts |= {"split": [split.corpus, split.name], "total": clips.total, "block": CHUNK}
+            facts |= {"beside": [[other.corpus, other.name] for other in self.splits], "row": tally.row()}
+        return tally.row()
+
+    def _parts(self, split: Split) -> PartsDir:
+        return ShardsDir(self.manifests.root).of(f"prepare-{split.corpus}-{split.name}")
+
+    def _wanted(self, split: Split) -> dict[str, Any]:
+        options = {"language": split.language, "transcode": self.transcode, "max_seconds": MAX_SECONDS}
+        versions = {"normalizer": NORMALIZER_VERSION}
+        return provenance.describe("prepare", [*split.transcripts, *split.extras], {**options, **versions})
+
+    def _outcomes(self, split: Split, clips: Iterable[Clip | Dropped]) -> Iterator[Outcome]:
+        place = self.manifests.audio(split.corpus) if self.transcode else None
+        return _in_order(partial(_outcome, place=place), iter(clips), self.jobs)
 
 
 def _in_order(
-    function: Callable[[Clip | Dropped], _Kept | Dropped], clips: Iterator[Clip | Dropped], jobs: int
-) -> Iterator[_Kept | Dropped]:
+    function: Callable[[Clip | Dropped], Outcome], clips: Iterator[Clip | Dropped], jobs: int
+) -> Iterator[Outcome]:
     """`map` over `jobs` threads, in order, few clips ahead; files are read and coded outside the GIL."""
     if jobs <= 1:
         yield from map(function, clips)
         return
-    pending: deque[Future[list[_Kept | Dropped]]] = deque()
+    pending: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         while chunk := list(islice(clips, CHUNK)):
             pending.append(pool.submit(lambda part: [function(clip) for clip in part], chunk))
@@ -211,7 +172,7 @@ def _in_order(
             yield from pending.popleft().result()
 
 
-def _outcome(clip: Clip | Dropped, place: AudioDir | None) -> _Kept | Dropped:
+def _outcome(clip: Clip | Dropped, place: AudioDir | None) -> Outcome:
     """Everything that befalls one clip: its file, its length, its transcript, its transcoding."""
     measured = clip if isinstance(clip, Dropped) else measure(clip)
     if isinstance(measured, Dropped):
@@ -225,7 +186,7 @@ def _outcome(clip: Clip | Dropped, place: AudioDir | None) -> _Kept | Dropped:
         return unusable
     stored = measured if place is None else _transcoded(measured, place)
     return (
-        stored if isinstance(stored, Dropped) else _Kept(build_cut(stored, text_norm), measured.info.channels)
+        stored if isinstance(stored, Dropped) else Kept(build_cut(stored, text_norm), measured.info.channels)
     )
 
 
