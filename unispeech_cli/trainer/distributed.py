@@ -38,6 +38,9 @@ class Ranks:
     size: int
     device: torch.device
 
+    def __str__(self) -> str:
+        return f"{self.size} rank{'s' if self.size > 1 else ''}"
+
     @property
     def is_first(self) -> bool:
         """Whether this is the one that writes and speaks."""

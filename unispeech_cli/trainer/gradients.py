@@ -93,11 +93,11 @@ def _outcome(
             batch, fault=Fault(f"loss {wrong} is {losses.terms.get(wrong, total):g}", heard(batch))
         )
     weights = list(parameters.values())
-    gradients = torch.autograd.grad(total * precision.scale, weights, allow_unused=True)
+    gradients = torch.autograd.grad(total * precision.loss_scale.value, weights, allow_unused=True)
     unsound = _not_finite(dict(zip(parameters, gradients, strict=True)))
     if unsound is None:
         return Outcome(batch, losses, gradients)
-    if precision.scales:
+    if precision.loss_scale.moves:
         return Outcome(batch, overflow=True)
     return Outcome(batch, fault=Fault(f"gradient of {unsound} is not finite", heard(batch)))
 

@@ -113,10 +113,10 @@ def _apply(
     machine: Machine,
 ) -> float | None:
     """Divide the summed gradients by the count, clip, step. Returns the norm before clipping, None where not."""
-    precision, norm, overflow = machine.precision, math.nan, tally.overflows > 0
+    scale, norm, overflow = machine.precision.loss_scale, math.nan, tally.overflows > 0
     if not (overflow or tally.faulty) and tally.count:
         machine.ranks.sum_gradients(trained)
-        divisor = tally.count * precision.scale
+        divisor = tally.count * scale.value
         for weight in trained:
             weight.grad /= divisor
         norm = float(torch.nn.utils.clip_grad_norm_(trained, clip))
@@ -124,8 +124,8 @@ def _apply(
         if not overflow:
             optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    if tally.count and not tally.faulty:
-        precision.learn(overflow)
+    if (tally.count or overflow) and not tally.faulty:
+        scale.learn(overflow)
     return norm if math.isfinite(norm) else None
 
 

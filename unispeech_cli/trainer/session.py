@@ -119,8 +119,8 @@ def _continue(
     run, news, pace = training.run, deque[str](), _Pace()
     for step in _steps(training, optimizer, position, news):
         batches = position.batches + training.division.batches * training.division.ranks
-        precision = training.machine.precision.state()
-        position = replace(position, update=step.update, batches=batches, precision=precision)
+        scale = training.machine.precision.loss_scale.state()
+        position = replace(position, update=step.update, batches=batches, loss_scale=scale)
         pace.add(step)
         if step.news:
             yield from _told(_gathered(training.ranks, news), journal)
@@ -209,10 +209,10 @@ def _resume(
     before = position.seconds_per_batch
     if update and before is not None and not math.isclose(before, seconds):
         raise ValueError(
-            f"{experiment.root} was trained in batches of {before:g} s, and with {ranks.size} ranks they hold "
+            f"{experiment.root} was trained in batches of {before:g} s, and on {ranks} they hold "
             f"{seconds:g} s: its place in the data would be lost; go on with as many ranks as before"
         )
-    training.machine.precision.restore(position.precision)
+    training.machine.precision.loss_scale.restore(position.loss_scale)
     return replace(position, seconds_per_batch=seconds)
 
 
