@@ -24,6 +24,16 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Row:
+    """An utterance whose samples lie in a batch already: how many, and its labels (None: unlabelled)."""
+
+    cut_id: str
+    language: str
+    samples: int
+    token_L: Tensor | None
+
+
+@dataclass(frozen=True)
 class Batch:
     """Utterances padded to the longest; row by row labelled or not."""
 
@@ -84,13 +94,19 @@ class Batch:
 def collate(examples: Sequence[Example]) -> Batch:
     """Pad at least one utterance into a batch."""
     waves = [example.wave_S for example in examples]
-    tokens = [torch.zeros(0, dtype=torch.long) if e.token_L is None else e.token_L for e in examples]
+    rows = [Row(e.cut_id, e.language, len(e.wave_S), e.token_L) for e in examples]
+    return batch_of(torch.nn.utils.rnn.pad_sequence(waves, batch_first=True), rows)
+
+
+def batch_of(wave_BS: Tensor, rows: Sequence[Row]) -> Batch:
+    """A batch of samples padded already, and what is to be said of its rows."""
+    tokens = [torch.zeros(0, dtype=torch.long) if row.token_L is None else row.token_L for row in rows]
     return Batch(
-        torch.nn.utils.rnn.pad_sequence(waves, batch_first=True),
-        torch.tensor([len(wave) for wave in waves]),
+        wave_BS,
+        torch.tensor([row.samples for row in rows]),
         torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True),
         torch.tensor([len(token) for token in tokens]),
-        torch.tensor([example.token_L is not None for example in examples]),
-        tuple(example.language for example in examples),
-        tuple(example.cut_id for example in examples),
+        torch.tensor([row.token_L is not None for row in rows]),
+        tuple(row.language for row in rows),
+        tuple(row.cut_id for row in rows),
     )

@@ -1,22 +1,25 @@
-"""Cuts -> batches: audio and labels, by plan for training, by duration for decoding and validation."""
+"""Manifests -> batches: by plan for training, by duration for decoding and validation."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader, Dataset
 
-from unispeech_cli.audio import read_cut
-from unispeech_cli.batches.batch import Batch, Example, collate
+from unispeech_cli.batches.augment import Augmenter, open_augmenter
+from unispeech_cli.batches.batch import Batch
+from unispeech_cli.batches.feeding import WATCHED, Appetite, Readers, readers
 from unispeech_cli.batches.index import index_cuts
 from unispeech_cli.batches.plan import Planned, endless_plan
+from unispeech_cli.batches.reading import Loaded, load
 from unispeech_cli.batches.source import LoaderSettings, Source, check_units, pools
-from unispeech_cli.frames import RECEPTIVE_FIELD, ctc_frames_needed, num_frames
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.manifests import units
 
 OnFault = Callable[[str], None]
 
@@ -37,24 +40,57 @@ def training_batches(
     """Batches without end, from batch number `skip` of the plan on; of `size` ranks each takes every size-th.
 
     A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a
-    batch of which nothing could be read, so that the count of batches stays the position in the plan. Raises
-    ValueError after 20 of those in a row.
+    batch of which nothing could be read, so that the count of batches stays the position in the plan. A line,
+    too, when whoever takes the batches waited for much of the time. Raises ValueError after 20 of those in a
+    row, OSError where a process that reads has died.
     """
-    plan = endless_plan(pools(sources, settings), settings.division(size).seconds, seed)
-    loader = DataLoader(
-        _Reader(sources, tokens),
-        sampler=islice(plan, skip + rank, None, size),
-        batch_size=None,
-        num_workers=settings.workers,
-        # the loader draws a seed for its workers; the training's own generator must not move on a resume
-        generator=torch.Generator(),
+    division = settings.division(size)
+    plan = endless_plan(
+        pools(sources, settings), division.seconds, seed, speeds=settings.augment.speeds, skip=skip
     )
-    unreadable = 0
-    for loaded in loader:
+    reader = _Reader(sources, tokens, open_augmenter(settings.augment, seed))
+    ahead = readers(settings.workers, settings.prefetch, division.seconds)
+    appetite, unreadable = Appetite(ahead.workers, WATCHED * division.batches), 0
+    for loaded, waited, seconds in _clocked(_loaded(reader, islice(plan, rank, None, size), ahead)):
         yield _reported(loaded, on_fault)
         unreadable = 0 if loaded.batch is not None else unreadable + 1
         if unreadable == MOST_UNREADABLE:
             raise ValueError(f"{unreadable} batches in a row could not be read, at last {loaded.faults[-1]}")
+        if line := appetite.after(waited, seconds):
+            on_fault(line)
+
+
+def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Iterator[Loaded]:
+    prefetch: dict[str, Any] = {"prefetch_factor": ahead.prefetch} if ahead.workers else {}
+    loader = DataLoader(
+        reader,
+        sampler=plan,
+        batch_size=None,
+        num_workers=ahead.workers,
+        # the loader draws a seed for its workers; the training's own generator must not move on a resume
+        generator=torch.Generator(),
+        **prefetch,
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        cure = "the system ends such when memory is short: fewer data.workers or a lower data.prefetch"
+        raise OSError(f"a process that reads audio has died; {cure}") from None
+
+
+def _clocked(source: Iterator[Loaded]) -> Iterator[tuple[Loaded, float, float]]:
+    """What comes, the seconds waited for it, and the seconds since the one before came."""
+    came = time.perf_counter()
+    while True:
+        asked = time.perf_counter()
+        try:
+            loaded = next(source)
+        except StopIteration:
+            return
+        before, came = came, time.perf_counter()
+        yield loaded, came - asked, came - before
 
 
 def inference_batches(
@@ -65,7 +101,7 @@ def inference_batches(
     A cut whose audio cannot be read, or is under 400 samples, is left out with a line to `on_fault`.
     """
     for group in _grouped(sorted(cuts, key=lambda cut: -cut.duration), seconds_per_batch):
-        batch = _reported(_load(group, tokens), on_fault)
+        batch = _reported(load(group, tokens), on_fault)
         if batch is not None:
             yield batch
 
@@ -109,52 +145,21 @@ def open_held_out(manifests: Sequence[Path], tokens: TokenTable | None, seconds_
     return HeldOut(cuts, tokens, seconds_per_batch)
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    batch: Batch | None
-    faults: tuple[str, ...]
+class _Reader(Dataset[Loaded]):
+    def __init__(self, sources: Sequence[Source], tokens: TokenTable, augmenter: Augmenter | None) -> None:
+        self._sources, self._tokens, self._augmenter = sources, tokens, augmenter
 
-
-class _Reader(Dataset[_Loaded]):
-    def __init__(self, sources: Sequence[Source], tokens: TokenTable) -> None:
-        self._sources, self._tokens = sources, tokens
-
-    def __getitem__(self, planned: Planned) -> _Loaded:
+    def __getitem__(self, planned: Planned) -> Loaded:
         source = self._sources[planned.pool]
-        cuts = [source.cut(number) for number in planned.cuts]
-        return _load(cuts, self._tokens if source.labelled else None)
-
-
-def _load(cuts: Sequence[Cut], tokens: TokenTable | None) -> _Loaded:
-    examples, faults = [], []
-    for cut in cuts:
         try:
-            examples.append(_example(cut, tokens))
-        except (ValueError, OSError) as error:
-            faults.append(f"{cut.id} left out: {str(error).removeprefix(f'cut {cut.id}: ')}")
-    return _Loaded(collate(examples) if examples else None, tuple(faults))
+            cuts = [source.cut(number) for number in planned.cuts]
+        except OSError as error:
+            return Loaded(None, (f"batch {planned.number} left out: {error}",))
+        heard = None if self._augmenter is None else partial(self._augmenter.heard, batch=planned.number)
+        return load(cuts, self._tokens if source.labelled else None, planned.speeds, heard)
 
 
-def _example(cut: Cut, tokens: TokenTable | None) -> Example:
-    wave_S = torch.from_numpy(read_cut(cut))
-    if len(wave_S) < RECEPTIVE_FIELD:
-        raise ValueError(f"{len(wave_S)} samples at 16 kHz; the model needs {RECEPTIVE_FIELD}")
-    supervision = cut.supervisions[0] if cut.supervisions else None
-    language = (supervision.language if supervision else None) or ""
-    labels = None
-    if tokens is not None and supervision is not None and (spoken := units(supervision)):
-        labels = tokens.encode(spoken, language)
-        _check_room(labels, num_frames(len(wave_S)))
-    return Example(cut.id, language, wave_S, None if labels is None else torch.tensor(labels))
-
-
-def _check_room(labels: Sequence[int], frames: int) -> None:
-    if ctc_frames_needed(labels) > frames:
-        needed = f"{len(labels)} labels need {ctc_frames_needed(labels)} frames, not {frames}"
-        raise ValueError(f"{needed}; `unispeech phonemize` drops such cuts")
-
-
-def _reported(loaded: _Loaded, on_fault: OnFault) -> Batch | None:
+def _reported(loaded: Loaded, on_fault: OnFault) -> Batch | None:
     for fault in loaded.faults:
         on_fault(fault)
     return loaded.batch

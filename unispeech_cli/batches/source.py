@@ -5,12 +5,13 @@ Legend: N cuts.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from lhotse.cut import Cut
 
+from unispeech_cli.batches.augment import AugmentSettings
 from unispeech_cli.batches.index import Array, CutIndex, index_cuts
 from unispeech_cli.batches.plan import Pool
 from unispeech_cli.batches.shares import Part, shares
@@ -46,8 +47,12 @@ class LoaderSettings:
     labeled_share: float | None = None
     # p(language) ~ hours ** alpha, for labelled and unlabelled speech each; null: languages are not told apart
     language_alpha: float | None = 0.5
-    # processes that read audio ahead; 0 reads in the training process
-    workers: int = 2
+    # processes that read audio ahead, of each rank; null: by the cores there are; 0 reads in the training process
+    workers: int | None = None
+    # batches that each of them has ready; null: about five minutes of audio
+    prefetch: int | None = None
+    # speech varied in speed, put in rooms and in noise; by default not
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def __post_init__(self) -> None:
         if self.seconds_per_batch <= 0 or self.seconds_per_update <= 0:
@@ -56,8 +61,10 @@ class LoaderSettings:
             raise ValueError(f"labeled_share is a share from 0 to 1, not {self.labeled_share:g}")
         if self.language_alpha is not None and self.language_alpha < 0:
             raise ValueError(f"language_alpha is 0 or more, not {self.language_alpha:g}")
-        if self.workers < 0:
+        if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers is a number of processes, not {self.workers}")
+        if self.prefetch is not None and self.prefetch < 1:
+            raise ValueError(f"prefetch is 1 batch or more, not {self.prefetch}")
 
     def division(self, ranks: int = 1) -> Division:
         """The fewest batches that hold `seconds_per_update`, the same number on every rank."""
@@ -69,8 +76,8 @@ class LoaderSettings:
 
     @property
     def shortest(self) -> float:
-        """The least seconds trained on: the setting, but never less than one frame takes."""
-        return max(self.min_seconds, RECEPTIVE_FIELD / SAMPLE_RATE)
+        """The least seconds trained on: the setting, but never less than one frame takes, played fastest."""
+        return max(self.min_seconds, RECEPTIVE_FIELD / SAMPLE_RATE * max(1.0, *self.augment.speeds))
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,10 @@ def open_sources(
     manifests: Sequence[Path], labelled: bool, settings: LoaderSettings, tokens: TokenTable
 ) -> list[Source]:
     """As `kept_sources`. Raises ValueError, too, when labelled cuts have units that the token table lacks."""
+    indexes = tuple(map(index_cuts, manifests))
     if labelled:
-        check_units(manifests, [index_cuts(manifest) for manifest in manifests], tokens)
-    return kept_sources(manifests, labelled, settings)
+        check_units(manifests, indexes, tokens)
+    return _kept(manifests, indexes, labelled, settings)
 
 
 def kept_sources(manifests: Sequence[Path], labelled: bool, settings: LoaderSettings) -> list[Source]:
@@ -112,7 +120,12 @@ def kept_sources(manifests: Sequence[Path], labelled: bool, settings: LoaderSett
 
     Raises ValueError when nothing of a language is left.
     """
-    indexes = tuple(index_cuts(manifest) for manifest in manifests)
+    return _kept(manifests, tuple(map(index_cuts, manifests)), labelled, settings)
+
+
+def _kept(
+    manifests: Sequence[Path], indexes: tuple[CutIndex, ...], labelled: bool, settings: LoaderSettings
+) -> list[Source]:
     place_N2 = np.concatenate([_places(number, len(index)) for number, index in enumerate(indexes)])
     seconds_N = np.concatenate([index.seconds_N for index in indexes])
     kept_N = (seconds_N >= settings.shortest) & (seconds_N <= settings.max_seconds)
@@ -162,7 +175,9 @@ def check_units(manifests: Sequence[Path], indexes: Sequence[CutIndex], tokens: 
 def pools(sources: Sequence[Source], settings: LoaderSettings) -> list[Pool]:
     """The sources with their shares of the audio trained on."""
     of_all = shares([source.part for source in sources], settings.labeled_share, settings.language_alpha)
-    return [Pool(source.seconds_N, share) for source, share in zip(sources, of_all, strict=True)]
+    return [
+        Pool(source.seconds_N, share, source.labelled) for source, share in zip(sources, of_all, strict=True)
+    ]
 
 
 def summary(sources: Sequence[Source], settings: LoaderSettings, ranks: int = 1) -> list[str]:
