@@ -125,9 +125,10 @@ class Ranks:
 ALONE = Ranks(0, 1, torch.device("cpu"))
 
 
-def join(device: str) -> Ranks:
+def join(device: str, patience: timedelta = PATIENCE) -> Ranks:
     """The ranks that torchrun has started, or this process alone; cuda is then a GPU for each.
 
+    A rank waits for another at most as long as its `patience`.
     Raises ValueError for a device that is not there, or that all ranks would share.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -144,7 +145,7 @@ def join(device: str) -> Ranks:
     if place.type == "cuda":
         torch.cuda.set_device(place)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=patience)
     return Ranks(dist.get_rank(), size, place)
 
 
