@@ -55,7 +55,7 @@ def members(tar: Path) -> Iterator[tuple[str, Member]]:
                     yield found.name, Member(tar, found.offset_data, found.size)
                 end = found.offset_data + -(-found.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
                 # a million heads would stay in memory
-                archive.members = []  # type: ignore[misc]
+                archive.members = []  # type: ignore[attr-defined]
         # two blocks of nothing end a tar; tarfile takes one that breaks off in a head for whole
         if tar.stat().st_size < end + 2 * tarfile.BLOCKSIZE:
             raise EOFError("it breaks off")

@@ -1,11 +1,14 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
+from unispeech_cli.batches.augment import AugmentSettings, NoiseSettings, ReverbSettings
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches, open_held_out, training_batches
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources
@@ -68,6 +71,54 @@ def test_skip_gives_exactly_the_batches_after_it(sources: list[Source], workers:
     assert all(same(left, right) for left, right in zip(through[5:], resumed, strict=True))
 
 
+VARIED = AugmentSettings(
+    speeds=(0.9, 1.0, 1.1), noise=NoiseSettings(share=0.5), reverb=ReverbSettings(share=0.3)
+)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_varied_speech_is_the_same_from_any_batch_on_with_any_readers(
+    sources: list[Source], workers: int
+) -> None:
+    settings = replace(SMALL, augment=VARIED)
+    through = list(islice(batches(sources, settings), 12))
+    resumed = list(islice(batches(sources, replace(settings, workers=workers), skip=5), 7))
+    assert all(same(left, right) for left, right in zip(through[5:], resumed, strict=True))
+    # and heard again it is another
+    waves: dict[str, list[torch.Tensor]] = {}
+    for batch in through:
+        for cut_id, wave_S in zip(batch.cut_ids, batch.wave_BS, strict=True):
+            waves.setdefault(cut_id, []).append(wave_S[wave_S != 0])
+    pairs = [heard[:2] for heard in waves.values() if len(heard) > 1]
+    assert sum(left.equal(right) for left, right in pairs) <= len(pairs) / 4 and len(pairs) > 4
+
+
+def test_ranks_take_turns_at_the_batches_of_one(sources: list[Source]) -> None:
+    settings = replace(SMALL, seconds_per_update=4.0, augment=VARIED)
+    alone = list(islice(batches(sources, settings, skip=3), 12))
+    for rank in range(2):
+        own = training_batches(sources, TABLE, settings, 1, 3, pytest.fail, rank, 2)
+        assert all(same(left, right) for left, right in zip(alone[rank::2], islice(own, 6), strict=True))
+
+
+def test_speeds_make_speech_shorter_and_higher_and_keep_to_the_batch(sources: list[Source]) -> None:
+    """The phones are pitches: 300 Hz of "a" at 1.1 are 330 Hz."""
+    settings = replace(SMALL, augment=AugmentSettings(speeds=(0.9, 1.1)))
+    found = {0.9: 0, 1.1: 0}
+    for batch in islice(batches(sources, settings), 100):
+        assert batch is not None and batch.padded_seconds <= SMALL.seconds_per_batch + 1e-4
+        for cut_id, wave_S, samples in zip(batch.cut_ids, batch.wave_BS, batch.wave_lengths_B, strict=True):
+            if cut_id.endswith("-0"):
+                wave = wave_S[:samples].numpy()
+                pitch = np.abs(np.fft.rfft(wave, 160_000)).argmax() / 10
+                speed = min(found, key=lambda one: abs(300 * one - pitch))
+                assert pitch == pytest.approx(300 * speed, abs=2)
+                assert len(wave) == round(3520 / speed)
+                found[speed] += 1
+    assert min(found.values()) > 3
+
+
 def test_reading_does_not_move_the_random_numbers_of_the_training(sources: list[Source]) -> None:
     before = torch.get_rng_state()
     next(batches(sources))
@@ -114,6 +165,34 @@ def test_more_labels_than_frames_cost_that_cut(tones: Tones, tmp_path: Path) -> 
     batch = next(batches(sources, faults=(faults := [])))
     assert batch is not None and batch.cut_ids == ("x-1",)
     assert faults == ["x-0 left out: 11 labels need 11 frames, not 10; `unispeech phonemize` drops such cuts"]
+
+
+def test_labels_that_fit_but_for_the_speed_say_what_to_do(tones: Tones, tmp_path: Path) -> None:
+    # 0.22 s are 10 frames, at 1.2 they are 8
+    manifest = tones(tmp_path / "x.jsonl", ["a", "e"])
+    manifest.write_text(manifest.read_text().replace('"phones": "a"', '"phones": "a e i o a e i o a e"'))
+    settings = replace(SMALL, augment=AugmentSettings(speeds=(1.2,)))
+    sources = open_sources([manifest], True, settings, TABLE)
+    batch = next(batches(sources, settings, faults=(faults := [])))
+    assert batch is not None and batch.cut_ids == ("x-1",)
+    needed = "10 labels need 10 frames, not 8 at speed 1.2"
+    assert faults == [
+        f"x-0 left out: {needed}; `unispeech phonemize` with max_speed as large drops such cuts"
+    ]
+
+
+def test_an_index_that_is_gone_ends_the_training_in_one_line(sources: list[Source]) -> None:
+    sources[0].indexes[0].lines.unlink()
+    sources[1].indexes[0].lines.unlink()
+    with pytest.raises(ValueError, match=r"20 batches in a row .* batch 19 left out: .*cuts\.jsonl"):
+        list(islice(batches(sources), 100))
+
+
+def test_waiting_is_said(sources: list[Source]) -> None:
+    """Nobody trains here, so that all of the time is waited."""
+    settings = replace(SMALL, seconds_per_update=2.0)
+    list(islice(batches(sources, settings, faults=(faults := [])), 2 * 50 + 1))
+    assert len(faults) == 1 and faults[0].startswith("the model waited for data ")
 
 
 @pytest.mark.parametrize("tokens", [TABLE, None])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unispeech_cli.batches.augment import AugmentSettings
 from unispeech_cli.batches.index import CutIndex
 from unispeech_cli.batches.plan import endless_plan
 from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, pools, summary
@@ -32,6 +33,8 @@ def test_nothing_within_the_limits_is_refused(tones: Tones, tmp_path: Path) -> N
 
 def test_less_than_a_frame_is_never_trained_on(tones: Tones, tmp_path: Path) -> None:
     assert LoaderSettings(min_seconds=0.0).shortest == 0.025
+    fast = AugmentSettings(speeds=(0.9, 1.2))
+    assert LoaderSettings(min_seconds=0.0, augment=fast).shortest == pytest.approx(0.03)
 
 
 def test_units_beyond_the_table_are_named_with_their_manifest(tones: Tones, tmp_path: Path) -> None:
@@ -116,6 +119,7 @@ def test_accumulation_is_derived_from_seconds() -> None:
         {"seconds_per_batch": 0.0},
         {"labeled_share": 1.5},
         {"workers": -1},
+        {"prefetch": 0},
         {"language_alpha": -0.5},
         {"seconds_per_update": -1.0},
     ],

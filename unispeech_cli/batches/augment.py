@@ -193,5 +193,5 @@ def _stretch(index: CutIndex, samples: int, random: np.random.Generator) -> Wave
     return np.resize(read_cut(cut), samples)
 
 
-def _power(wave_S: Wave) -> float:
+def _power(wave_S: Any) -> float:
     return float(np.square(wave_S, dtype=np.float64).mean())

@@ -51,10 +51,12 @@ def hungry(waited: float, seconds: float, workers: int) -> str | None:
     """What to do where `waited` seconds of `seconds` went by without data; None where that is no matter."""
     if waited <= MOST_WAITING * seconds:
         return None
-    more = "data.workers above 0" if workers == 0 else f"more data.workers (now {workers})"
-    spare = "" if workers < cores() else f", but there are {cores()} cores"
+    cure = "data.workers above 0" if workers == 0 else f"more data.workers (now {workers})"
+    of = ""
+    if workers >= cores():
+        of, cure = f" with {workers} data.workers on {cores()} cores", "more cores"
     return (
-        f"the model waited for data {100 * waited / seconds:.0f} % of the time: {more}{spare}, "
+        f"the model waited for data {100 * waited / seconds:.0f} % of the time{of}: {cure}, "
         "or audio as flac at 16 kHz (`unispeech prepare --transcode`)"
     )
 
