@@ -62,6 +62,6 @@ def test_a_rank_that_dies_ends_the_job_and_another_number_of_ranks_does_not_go_o
     # alone a batch would hold 20 s
     inputs = PretrainInputs([corpus.train], [corpus.unlabelled], [corpus.dev])
     with pytest.raises(
-        ValueError, match=r"in batches of 10 s, and with 1 ranks they hold 20 s: its place in the"
+        ValueError, match=r"in batches of 10 s, and on 1 rank they hold 20 s: its place in the"
     ):
         list(pretrain(exp.root, corpus.lang_dir, inputs, overrides=settings))

@@ -105,10 +105,10 @@ def _outcome(
 def _not_finite(gradients: Mapping[str, Tensor | None]) -> str | None:
     """The name of a gradient that is not all numbers."""
     there = {name: gradient for name, gradient in gradients.items() if gradient is not None}
-    # infinities and NaN survive a sum
+    # infinities and NaN survive a sum; a sum may be infinite without them
     if bool(torch.stack([gradient.sum() for gradient in there.values()]).sum().isfinite()):
         return None
-    return next(name for name, gradient in there.items() if not gradient.isfinite().all())
+    return next((name for name, gradient in there.items() if not gradient.isfinite().all()), None)
 
 
 def add_gradients(parameters: Mapping[str, nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
