@@ -116,7 +116,7 @@ def known_speech(
 
     Raises ValueError naming a manifest that is not there and of whose corpus no hours are told.
     """
-    there = [path for path in manifests if path.is_file()]
+    there = [path for path in manifests if path.exists()]
     missing = list(dict.fromkeys(corpus_of(path) for path in manifests if path not in there))
     unknown = [corpus for corpus in missing if corpus not in told]
     if unknown:
