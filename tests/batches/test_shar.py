@@ -15,7 +15,10 @@ from unispeech_cli.batches.index import index_cuts
 from unispeech_cli.batches.loader import training_batches
 from unispeech_cli.batches.source import LoaderSettings, open_sources
 from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.paths import ExpDir
 from unispeech_cli.provenance import hash_manifest
+from unispeech_cli.trainer.checkpoint import Identity
+from unispeech_cli.trainer.experiment import claim
 
 Tones = Callable[..., Path]
 TABLE = TokenTable(("<blk>", "a", "e", "i", "o"))
@@ -127,3 +130,13 @@ def test_cuts_and_audio_that_do_not_belong_together_are_named(manifest: Path, tm
         index_cuts(shar)
     # .index and its lock, and nothing half made
     assert list((tmp_path / ".index").glob("*")) == []
+
+
+def test_an_experiment_is_made_from_this_very_directory(manifest: Path, tmp_path: Path) -> None:
+    shar, exp = write_shar(manifest, tmp_path / "shar"), ExpDir(tmp_path / "exp")
+    mine = Identity("run:\n  updates: 10\n", TABLE)
+    for _ in range(2):
+        claim(exp, mine, {"train": [shar]}, None)
+    (shar / "recording.000000.tar").write_bytes((shar / "recording.000000.tar").read_bytes() + bytes(512))
+    with pytest.raises(ValueError, match=r"made with other inputs: train\..*shar "):
+        claim(exp, mine, {"train": [shar]}, None)
