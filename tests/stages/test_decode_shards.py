@@ -166,15 +166,14 @@ def test_nothing_readable_in_any_shard_is_an_error_of_the_merge(exp: Path, tmp_p
     assert (out / "shards").is_dir() and not DecodeDir(out).decoded.exists()
 
 
-def torchrun(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc_per_node={processes}",
-    ]
-    command = [*launcher, "-m", "unispeech_cli", *map(str, arguments)]
+# without the last two options torchrun of torch 1.13 does not start on Python 3.11
+TORCHRUN = (
+    "-m torch.distributed.run --standalone --nproc_per_node 2 --monitor_interval 1 --redirects 9:1 --tee 9:1"
+)
+
+
+def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *TORCHRUN.split(), "-m", "unispeech_cli", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 

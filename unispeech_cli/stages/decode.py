@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from unispeech_cli.shard_paths import PartsDir, ShardsDir
 from unispeech_cli.shards import Shard, collect, is_left_to_do, part
 from unispeech_cli.trainer.distributed import Ranks, join
 from unispeech_cli.trainer.weights import find, load_recognizer
+
+PATIENCE = timedelta(days=7)
+"""One process may be done so long before another."""
 
 Results = dict[str, dict[str, list[Hypothesis]]]
 """By test set, then by setting."""
@@ -57,7 +61,7 @@ def decode(
     anew. A cut whose audio cannot be read, or that the search fails on, costs a line. Raises ValueError for a lang
     directory, language model, device or `out` that is not fit, FileNotFoundError for missing inputs.
     """
-    ranks = join(device)
+    ranks = join(device, PATIENCE)
     if shard and ranks.size > 1:
         raise ValueError("--shard: the processes of torchrun are shards already; leave it out")
     job = _Job(exp, _test_sets(cuts), out, settings or DecodeSettings(), method or Method(), ranks)

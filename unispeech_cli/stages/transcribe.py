@@ -1,11 +1,14 @@
 """Recordings in; what is said in them out, as text or with times."""
 
+import json
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from unispeech_cli.atomic import write_text
 from unispeech_cli.decoder.formats import FORMATS, Transcription
@@ -13,18 +16,20 @@ from unispeech_cli.decoder.heard import Vocabulary
 from unispeech_cli.decoder.methods import Method
 from unispeech_cli.decoder.searches import open_method
 from unispeech_cli.decoder.transcriber import Transcriber, TranscribeSettings, Transcribing
+from unispeech_cli.decoder.transcripts import SUFFIXES, Numbered, missing
 from unispeech_cli.lang.directory import check_tokens
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.transcript import Speller
 from unispeech_cli.lang.units import units_of
 from unispeech_cli.paths import LangDir, TranscriptDir
-from unispeech_cli.provenance import describe, differences, record
-from unispeech_cli.recordings import Recording, clashing, recordings
+from unispeech_cli.provenance import describe
+from unispeech_cli.recordings import STDIN, Recording, recordings
 from unispeech_cli.records import Note, Progress, Record, Records, Text
+from unispeech_cli.trainer.distributed import Ranks, join
 from unispeech_cli.trainer.weights import find, load_recognizer
 
-SUFFIXES = {name: "TextGrid" if name == "textgrid" else "txt" if name == "text" else name for name in FORMATS}
-"""What files of a format are called under --out."""
+PATIENCE = timedelta(days=7)
+"""One process may be done so long before another."""
 
 Work = Callable[[Recording], Transcribing]
 
@@ -43,45 +48,107 @@ def transcribe(
 ) -> Records:
     """Transcribe recordings, or align the transcripts `forced`, in their order; results are `Text` or files in `out`.
 
-    A recording that fails costs a line; the others are done. Files in `out` that are newer than their recording and
-    were made with the same model and options stay. Raises ValueError for arguments that do not go together, and at
-    the end where a recording failed.
+    The processes that torchrun starts share the recordings; texts are then told at the end. A recording that fails
+    costs a line; the others are done. Files in `out` that are newer than their recording and were made with the same
+    model and options stay. Raises ValueError for arguments that do not go together, and at the end where a recording
+    failed.
     """
-    settings, method = settings or TranscribeSettings(), method or Method()
-    with tempfile.TemporaryDirectory() as spool:
-        found = recordings(audio, Path(spool))
-        _check(format, out, len(found))
-        texts = _transcripts(found, forced)
-        if out is not None:
-            wanted = _described(exp, method, [*texts.values()], language, settings)
-            found = yield from _missing(TranscriptDir(out), SUFFIXES[format], found, wanted)
-        if not found:
-            return
-        recognizer, table = load_recognizer(exp, device)
-        check_tokens(method.lang_dir, table, exp)
-        transcriber, lines = Transcriber(recognizer, settings, device), list[str]()
-        if forced is None:
-            opened = open_method(
-                method, Vocabulary(table, units_of(table)), settings.search, device, lines.append
-            )
-            work: Work = partial(transcriber.hear, opened=opened, tell=lines.append)
-        else:
-            speller = Speller.of(method.lang_dir, table, units_of(table), language)
-            work = partial(_aligned, transcriber, table, speller, texts)
-        yield from _each(found, work, lines, partial(_kept, format, out))
+    ranks = join(device, PATIENCE)
+    job = _Job(
+        exp, format, out, method or Method(), forced, language, settings or TranscribeSettings(), ranks
+    )
+    yield from ranks.records(job.done(audio))
 
 
-def _described(
-    exp: Path,
-    method: Method,
-    texts: Sequence[Path],
-    language: str | None,
-    settings: TranscribeSettings,
-) -> dict[str, Any]:
-    lang = [LangDir(method.lang_dir).tokens, LangDir(method.lang_dir).lexicon] if method.lang_dir else []
-    inputs = [find(exp).checksums, *method.files, *(path for path in [*texts, *lang] if path.is_file())]
-    options = {"method": method.name, "language": language, **asdict(settings)}
-    return describe("transcribe", inputs, options, ["torch", "k2"])
+@dataclass(frozen=True)
+class _Job:
+    exp: Path
+    format: str
+    out: Path | None
+    method: Method
+    forced: Path | None
+    language: str | None
+    settings: TranscribeSettings
+    ranks: Ranks
+
+    def done(self, audio: Sequence[str]) -> Records:
+        """All recordings, each by one of the ranks; the first of them tells what there is to tell."""
+        rank, size = self.ranks.rank, self.ranks.size
+        if size > 1 and STDIN in audio:
+            raise ValueError(f"{STDIN}: standard input cannot be shared by {size} processes; name files")
+        with tempfile.TemporaryDirectory() as spool:
+            found = recordings(audio, Path(spool))
+            _check(self.format, self.out, len(found))
+            texts = _transcripts(found, self.forced)
+            # the others look once what is out of date is marked so
+            with self.ranks.first_goes_first():
+                left = yield from self._left(found, texts)
+            mine = [numbered for numbered in left if numbered[0] % size == rank]
+            held: dict[int, str] = {}
+            failed = yield from _shared(self.ranks, self._heard(mine, texts, held), held)
+        failures, total = self.ranks.totals([failed, len(mine)])
+        if failures:
+            raise ValueError(f"{failures:.0f} of {total:.0f} recordings failed")
+
+    def _left(
+        self, found: Sequence[Recording], texts: Mapping[str, Path]
+    ) -> Generator[Record, None, list[Numbered]]:
+        if self.out is None:
+            return list(enumerate(found))
+        lang = self.method.lang_dir and LangDir(self.method.lang_dir)
+        read = [*texts.values(), *([lang.tokens, lang.lexicon] if lang else [])]
+        inputs = [find(self.exp).checksums, *self.method.files, *(path for path in read if path.is_file())]
+        options = {"method": self.method.name, "language": self.language, **asdict(self.settings)}
+        wanted = describe("transcribe", inputs, options, ["torch", "k2"])
+        return (yield from missing(TranscriptDir(self.out), SUFFIXES[self.format], found, wanted))
+
+    def _heard(
+        self, mine: Sequence[Numbered], texts: Mapping[str, Path], held: dict[int, str]
+    ) -> Generator[Record, None, int]:
+        """Texts go to `held` where several ranks make them; how many recordings failed."""
+        idle = self.ranks.any(not mine)
+        if not mine:
+            return 0
+        lines: list[str] = []
+        # graphs that are not there yet are compiled once
+        with nullcontext() if idle else self.ranks.first_goes_first():
+            work = self._work(texts, lines)
+        keep = held.__setitem__ if self.out is None and self.ranks.size > 1 else None
+        alone = self.ranks.size == len(mine) == 1
+        return (yield from _each(mine, work, lines, partial(_kept, self.format, self.out, keep), alone))
+
+    def _work(self, texts: Mapping[str, Path], lines: list[str]) -> Work:
+        method, device = self.method, str(self.ranks.device)
+        recognizer, table = load_recognizer(self.exp, device)
+        check_tokens(method.lang_dir, table, self.exp)
+        transcriber, units = Transcriber(recognizer, self.settings, device), units_of(table)
+        if self.forced is not None:
+            speller = Speller.of(method.lang_dir, table, units, self.language)
+            return partial(_aligned, transcriber, table, speller, texts)
+        opened = open_method(method, Vocabulary(table, units), self.settings.search, device, lines.append)
+        return partial(transcriber.hear, opened=opened, tell=lines.append)
+
+
+def _shared(
+    ranks: Ranks, going: Generator[Record, None, int], held: Mapping[int, str]
+) -> Generator[Record, None, int]:
+    """What this rank tells, then what the others had to note, then the texts that were held back, in order."""
+    notes: list[str] = []
+    while True:
+        try:
+            record = next(going)
+        except StopIteration as end:
+            failed: int = end.value
+            break
+        if isinstance(record, Note) and not ranks.is_first:
+            notes.append(record.text)
+        yield record
+    told = [json.loads(one) for one in ranks.texts(json.dumps([notes, list(held.items())]))]
+    yield from (Note(note) for notes, _ in told for note in notes)
+    yield from (
+        Text(text) for _, text in sorted((number, text) for _, texts in told for number, text in texts)
+    )
+    return failed
 
 
 def _check(format: str, out: Path | None, count: int) -> None:
@@ -119,53 +186,32 @@ def _aligned(
         raise ValueError(f"{path} is not UTF-8 text") from None
 
 
-def _missing(
-    place: TranscriptDir, suffix: str, found: Sequence[Recording], wanted: Mapping[str, Any]
-) -> Generator[Record, None, list[Recording]]:
-    """The recordings of which there is no file, or none by these means."""
-    if twice := clashing(found):
-        raise ValueError(f"{twice[0].shown} and {twice[1].shown} would both become {twice[0].name}.{suffix}")
-    mark = place.mark(suffix)
-    changed = differences(mark, wanted)
-    yield from (Note(f"{place.root} is made anew: {line}") for line in changed or [])
-    if changed != []:
-        record(mark, wanted)
-    # what is older than the mark was made by other means
-    left = [one for one in found if not _is_newer(place.file(one.name, suffix), [mark, one.path])]
-    if len(left) < len(found):
-        todo = f"{len(left)} to do" if left else "nothing to do"
-        yield Note(f"{place.root}: {len(found) - len(left)} of {len(found)} recordings are done; {todo}")
-    return left
-
-
-def _is_newer(file: Path, than: Sequence[Path]) -> bool:
-    times = [path.stat().st_mtime_ns if path.exists() else 0 for path in (file, *than)]
-    return times[0] >= max(times[1:]) and times[0] > 0
-
-
 def _each(
-    found: Sequence[Recording],
+    found: Sequence[Numbered],
     work: Work,
     lines: list[str],
-    keep: Callable[[Transcription], Records],
-) -> Records:
-    """`lines` are what the search has to say, filled as it goes."""
+    keep: Callable[[int, Transcription], Records],
+    alone: bool,
+) -> Generator[Record, None, int]:
+    """How many failed; `lines` are what the search has to say, filled as it goes.
+
+    Raises ValueError where the one that there is fails.
+    """
     yield from (Note(f"warning: {line}") for line in lines)
     lines.clear()
     failed = 0
-    for number, recording in enumerate(found):
+    for done, (number, recording) in enumerate(found):
         try:
-            made = yield from _followed(recording, work(recording), lines, (number, len(found)))
+            made = yield from _followed(recording, work(recording), lines, (done, len(found)))
         except (ValueError, OSError) as error:
             line = str(error) if recording.shown in str(error) else f"{recording.shown}: {error}"
-            if len(found) == 1:
+            if alone:
                 raise ValueError(line) from None
             failed += 1
             yield Note(line)
         else:
-            yield from keep(made)
-    if failed:
-        raise ValueError(f"{failed} of {len(found)} recordings failed")
+            yield from keep(number, made)
+    return failed
 
 
 def _followed(
@@ -185,9 +231,13 @@ def _followed(
     return made
 
 
-def _kept(format: str, out: Path | None, made: Transcription) -> Records:
+def _kept(
+    format: str, out: Path | None, hold: Callable[[int, str], None] | None, number: int, made: Transcription
+) -> Records:
     text = FORMATS[format](made)
-    if out is None:
-        yield Text(text)
-    else:
+    if out is not None:
         write_text(TranscriptDir(out).file(made.name, SUFFIXES[format]), text)
+    elif hold is not None:
+        hold(number, text)
+    else:
+        yield Text(text)
