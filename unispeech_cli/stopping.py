@@ -19,6 +19,11 @@ class Stopped(Exception):
     """The work was asked to stop, has saved what is done, and would go on if it were started again."""
 
 
+def never() -> bool:
+    """What is not listening hears."""
+    return False
+
+
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
     """Within it these signals do nothing but make the callable that it yields say True.
@@ -27,7 +32,7 @@ def listening() -> Iterator[Callable[[], bool]]:
     """
     heard: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield never
         return
 
     def hear(number: int, frame: FrameType | None) -> None:

@@ -54,12 +54,12 @@ def test_after_some_in_a_row_it_stops_and_says_why(tmp_path: Path) -> None:
     guard = Guard(GuardSettings(most_skipped=3), ExpDir(tmp_path))
     for update, skipped in enumerate([True, True, False, True, True], 1):
         guard.dump(update, [fault("loss ctc is nan", 0.5)])
-        guard.count(update, skipped)
+        guard.count(update, skipped, lambda: True)
     guard.dump(6, [fault("loss ctc is inf", 0.5)])
     with pytest.raises(
         ValueError, match=r"3 updates in a row had no finite .* \(4 to 6\): CTC alone is at fault"
     ):
-        guard.count(6, True)
+        guard.count(6, True, lambda: True)
     with pytest.raises(ValueError, match="most_skipped is at least 1, not 0"):
         GuardSettings(most_skipped=0)
 

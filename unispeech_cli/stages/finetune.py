@@ -1,81 +1,35 @@
 """Transcribed cuts and a pre-trained encoder in, an experiment directory with a CTC recogniser out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from unispeech_cli import settings as settings_room
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
-from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
+from unispeech_cli.batches.source import Source, open_sources, summary
 from unispeech_cli.lang.tokens import read as read_tokens
-from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.model.recognizer import Recognizer
 from unispeech_cli.model.size import multiplications, weights
-from unispeech_cli.model.unispeech import PRESETS
 from unispeech_cli.objective.unispeech import CtcObjective
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import error_rate
+from unispeech_cli.stopping import never
+from unispeech_cli.trainer.alarms import blank_alarm
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.distributed import Exchange, Ranks, join
 from unispeech_cli.trainer.experiment import claim, held
+from unispeech_cli.trainer.finetuning import FinetuneInputs, FinetuneSettings, read_settings
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.loop import Machine
-from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.precision import Precision
-from unispeech_cli.trainer.schedule import RateSettings, rate_factor
-from unispeech_cli.trainer.session import RunSettings, Training, train
-from unispeech_cli.trainer.weights import find, load_weights, saved_model_settings
-
-# what the weights of an encoder decide; dropout and the like may differ in fine-tuning
-ARCHITECTURE = {
-    "frontend": ("channels", "norm", "bias", "normalize_wave", "output_norm"),
-    "encoder": (
-        "layers",
-        "dim",
-        "heads",
-        "ffn_dim",
-        "pre_norm",
-        "position_kernel",
-        "position_groups",
-        "norm_eps",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class FreezeSettings:
-    """What stands still: the convolutions for good, all but the head for the first share of the run."""
-
-    frontend: bool = True
-    encoder: float = 0.1
-
-
-@dataclass(frozen=True)
-class FinetuneSettings:
-    """Everything that fine-tuning can be told; defaults are the official 20k updates, tri-stage."""
-
-    model: RecognizerSettings = field(default_factory=RecognizerSettings)
-    freeze: FreezeSettings = field(default_factory=FreezeSettings)
-    optim: OptimSettings = field(default_factory=lambda: OptimSettings(lr=2e-5, eps=1e-8, weight_decay=0.0))
-    rate: RateSettings = field(default_factory=lambda: RateSettings(shape="tri-stage", warmup=0.1))
-    data: LoaderSettings = field(
-        # several languages are one list in the released fine-tuning
-        default_factory=lambda: LoaderSettings(62.5, 250.0, max_seconds=60.0, language_alpha=None)
-    )
-    run: RunSettings = field(default_factory=lambda: RunSettings(updates=20_000))
-
-
-@dataclass(frozen=True)
-class FinetuneInputs:
-    """The manifests that fine-tuning reads."""
-
-    train: Sequence[Path]
-    dev: Sequence[Path]
+from unispeech_cli.trainer.schedule import rate_factor
+from unispeech_cli.trainer.session import Training, train
+from unispeech_cli.trainer.trial import made_up
+from unispeech_cli.trainer.weights import find, load_weights
 
 
 def finetune(
@@ -88,15 +42,16 @@ def finetune(
     overrides: Sequence[str] = (),
     init: Path | None = None,
     device: str = "cpu",
+    asked_to_stop: Callable[[], bool] = never,
 ) -> Records:
     """Train a CTC recogniser; the encoder comes from `init` (an experiment or checkpoint), else from scratch.
 
     Raises ValueError for settings, tokens or an experiment directory that do not fit, FileNotFoundError for
-    missing inputs.
+    missing inputs, and Stopped where it was asked to stop and has saved what was done.
     """
     settings = read_settings(preset, config, overrides, init)
     ranks = join(device)
-    yield from ranks.records(_finetune(exp, lang_dir, inputs, settings, init, ranks))
+    yield from ranks.records(_finetune(exp, lang_dir, inputs, settings, init, ranks, asked_to_stop))
 
 
 def _finetune(
@@ -106,6 +61,7 @@ def _finetune(
     settings: FinetuneSettings,
     init: Path | None,
     ranks: Ranks,
+    asked_to_stop: Callable[[], bool],
 ) -> Records:
     tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
     with ranks.first_goes_first():
@@ -125,7 +81,8 @@ def _finetune(
         if ranks.is_first:
             claim(ExpDir(exp), identity, vars(inputs), start, defaults)
         ranks.wait()
-        yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
+        training = _training(model, settings, identity, sources, dev, machine, asked_to_stop)
+        yield from train(training, ExpDir(exp))
 
 
 def forecast(
@@ -185,9 +142,10 @@ def _training(
     sources: Sequence[Source],
     dev: HeldOut,
     machine: Machine,
+    asked_to_stop: Callable[[], bool],
 ) -> Training:
     data, seed, ranks = settings.data, settings.run.seed, machine.ranks
-    own_dev = dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
+    division, own_dev = data.division(ranks.size), dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
 
     def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
         return training_batches(sources, identity.tokens, data, seed, skip, on_fault, ranks.rank, ranks.size)
@@ -203,28 +161,17 @@ def _training(
         model=model,
         objective=CtcObjective(),
         batches=batches,
-        division=data.division(ranks.size),
+        division=division,
         before_update=lambda update: _schedule(model, settings, update),
         measure="per",
         validate=per,
         identity=identity,
         machine=machine,
+        guard=settings.guard,
+        alarms=[blank_alarm(settings.guard.alarms)],
+        worst=made_up(settings.guard, sources, division.seconds, len(identity.tokens), ranks.device),
+        asked_to_stop=asked_to_stop,
     )
-
-
-def read_settings(
-    preset: str, config: Path | None, overrides: Sequence[str], init: Path | None
-) -> FinetuneSettings:
-    """Defaults, then the architecture of `init` or of the preset, then YAML file and overrides."""
-    if preset not in PRESETS:
-        raise ValueError(f"--preset {preset}: known are {', '.join(PRESETS)}")
-    parts: Mapping[str, Any] = PRESETS[preset] if init is None else saved_model_settings(find(init))
-    model = {room: _only(parts.get(room, {}), names) for room, names in ARCHITECTURE.items()}
-    return settings_room.load(FinetuneSettings, config, overrides, {"model": model})
-
-
-def _only(tree: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: tree[name] for name in names if name in tree}
 
 
 def _schedule(model: Recognizer, settings: FinetuneSettings, update: int) -> float:

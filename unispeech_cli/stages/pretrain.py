@@ -1,9 +1,8 @@
 """Labelled and unlabelled cuts in, an experiment directory with a pre-trained encoder out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,55 +11,28 @@ from torch import Tensor
 from unispeech_cli import settings as settings_room
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import HeldOut, OnFault, open_held_out, training_batches
-from unispeech_cli.batches.source import LoaderSettings, Source, open_sources, summary
+from unispeech_cli.batches.source import Source, open_sources, summary
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.model.size import multiplications, weights
-from unispeech_cli.model.unispeech import PRESETS, UniSpeech, UniSpeechSettings
-from unispeech_cli.objective.unispeech import ObjectiveSettings, UniSpeechObjective
+from unispeech_cli.model.unispeech import UniSpeech
+from unispeech_cli.objective.unispeech import UniSpeechObjective
 from unispeech_cli.paths import ExpDir, LangDir
 from unispeech_cli.records import Note, Records
 from unispeech_cli.scorer.validation import Recognize, error_rate, mean_loss
+from unispeech_cli.stopping import never
+from unispeech_cli.trainer.alarms import Alarm, blank_alarm, codebook_alarms
 from unispeech_cli.trainer.checkpoint import Identity
 from unispeech_cli.trainer.distributed import Exchange, Ranks, join
 from unispeech_cli.trainer.experiment import claim, held
 from unispeech_cli.trainer.forecast import Forecast, Row, hours_told, known_speech, mask_row, schedule_table
 from unispeech_cli.trainer.loop import Machine
-from unispeech_cli.trainer.optim import OptimSettings
 from unispeech_cli.trainer.precision import Precision
-from unispeech_cli.trainer.schedule import (
-    RateSettings,
-    ReplaceSettings,
-    TemperatureSettings,
-    rate_factor,
-    replace,
-    temperature,
-)
-from unispeech_cli.trainer.session import RunSettings, Training, train
+from unispeech_cli.trainer.pretraining import PretrainInputs, PretrainSettings, given, read_settings
+from unispeech_cli.trainer.schedule import rate_factor, replace, temperature
+from unispeech_cli.trainer.session import Training, train
+from unispeech_cli.trainer.trial import made_up
 from unispeech_cli.trainer.weights import find, load_weights
-
-
-@dataclass(frozen=True)
-class PretrainSettings:
-    """Everything that pre-training can be told; defaults are the paper's (method notes: docs/method.md)."""
-
-    model: UniSpeechSettings = field(default_factory=UniSpeechSettings)
-    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
-    replace: ReplaceSettings = field(default_factory=ReplaceSettings)
-    temperature: TemperatureSettings = field(default_factory=TemperatureSettings)
-    optim: OptimSettings = field(default_factory=OptimSettings)
-    rate: RateSettings = field(default_factory=RateSettings)
-    data: LoaderSettings = field(default_factory=lambda: LoaderSettings(min_seconds=2.0, max_seconds=20.0))
-    run: RunSettings = field(default_factory=RunSettings)
-
-
-@dataclass(frozen=True)
-class PretrainInputs:
-    """The manifests that pre-training reads."""
-
-    labeled: Sequence[Path]
-    unlabeled: Sequence[Path]
-    dev: Sequence[Path]
 
 
 def pretrain(
@@ -73,15 +45,16 @@ def pretrain(
     overrides: Sequence[str] = (),
     init: Path | None = None,
     device: str = "cpu",
+    asked_to_stop: Callable[[], bool] = never,
 ) -> Records:
     """Train UniSpeech, or go on with it: labelled cuts by CTC and contrast, unlabelled ones by contrast.
 
     Raises ValueError for settings, tokens or an experiment directory that do not fit, FileNotFoundError for
-    missing inputs.
+    missing inputs, and Stopped where it was asked to stop and has saved what was done.
     """
     settings = read_settings(preset, config, overrides)
     ranks = join(device)
-    yield from ranks.records(_pretrain(exp, lang_dir, inputs, settings, init, ranks))
+    yield from ranks.records(_pretrain(exp, lang_dir, inputs, settings, init, ranks, asked_to_stop))
 
 
 def _pretrain(
@@ -91,6 +64,7 @@ def _pretrain(
     settings: PretrainSettings,
     init: Path | None,
     ranks: Ranks,
+    asked_to_stop: Callable[[], bool],
 ) -> Records:
     tokens, start = read_tokens(LangDir(lang_dir).tokens), None if init is None else find(init)
     yield from _unused(inputs, settings)
@@ -110,7 +84,8 @@ def _pretrain(
         if ranks.is_first:
             claim(ExpDir(exp), identity, vars(inputs), start, defaults)
         ranks.wait()
-        yield from train(_training(model, settings, identity, sources, dev, machine), ExpDir(exp))
+        training = _training(model, settings, identity, sources, dev, machine, asked_to_stop)
+        yield from train(training, ExpDir(exp))
 
 
 def _machine(settings: PretrainSettings, ranks: Ranks) -> Machine:
@@ -141,7 +116,7 @@ def forecast(
     model, optim = settings.model, settings.optim
     speech = [
         known
-        for of, paths in _given(inputs, settings).items()
+        for of, paths in given(inputs, settings).items()
         for known in known_speech(paths, of, settings.data, told)
     ]
     parts = model.context, model.quantizer, tokens or 0
@@ -181,9 +156,10 @@ def _training(
     sources: Sequence[Source],
     dev: HeldOut,
     machine: Machine,
+    asked_to_stop: Callable[[], bool],
 ) -> Training:
     data, seed, ranks = settings.data, settings.run.seed, machine.ranks
-    own_dev = dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
+    division, own_dev = data.division(ranks.size), dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
     model.mixes_in_evaluation = settings.replace.in_evaluation
 
     def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
@@ -208,13 +184,23 @@ def _training(
         model=model,
         objective=UniSpeechObjective(settings.objective, machine.exchange),
         batches=batches,
-        division=data.division(ranks.size),
+        division=division,
         before_update=lambda update: _schedule(model, settings, update),
         measure="per" if by_ctc else "contrastive",
         validate=per if by_ctc else contrast,
         identity=identity,
         machine=machine,
+        guard=settings.guard,
+        alarms=_alarms(settings),
+        worst=made_up(settings.guard, sources, division.seconds, len(identity.tokens), ranks.device),
+        asked_to_stop=asked_to_stop,
     )
+
+
+def _alarms(settings: PretrainSettings) -> tuple[Alarm, ...]:
+    alarms, quantizer = settings.guard.alarms, settings.model.quantizer
+    codes = () if quantizer is None else codebook_alarms(alarms, quantizer.groups, quantizer.entries)
+    return (*codes, blank_alarm(alarms))
 
 
 def _heard(model: UniSpeech) -> Recognize:
@@ -227,32 +213,11 @@ def _heard(model: UniSpeech) -> Recognize:
     return masked if model.mixes_in_evaluation else model.recognize
 
 
-def read_settings(preset: str, config: Path | None, overrides: Sequence[str]) -> PretrainSettings:
-    """Defaults, preset, YAML file and overrides, in this order. Raises ValueError for names and values."""
-    if preset not in PRESETS:
-        raise ValueError(f"--preset {preset}: known are {', '.join(PRESETS)}")
-    return settings_room.load(PretrainSettings, config, overrides, {"model": PRESETS[preset]})
-
-
 def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTable) -> list[Source]:
     """The labelled and the unlabelled cuts, by language."""
-    given = _given(inputs, settings)
-    opened = [open_sources(paths, labelled, settings.data, tokens) for labelled, paths in given.items()]
+    parts = given(inputs, settings).items()
+    opened = [open_sources(paths, labelled, settings.data, tokens) for labelled, paths in parts]
     return [source for sources in opened for source in sources]
-
-
-def _given(inputs: PretrainInputs, settings: PretrainSettings) -> dict[bool, Sequence[Path]]:
-    """The labelled and the unlabelled manifests. Raises ValueError where the objective has no term for them."""
-    given: dict[bool, Sequence[Path]] = {True: inputs.labeled, False: inputs.unlabeled}
-    if settings.model.quantizer is None:
-        if settings.objective.alpha == 0 or not inputs.labeled:
-            raise ValueError(
-                "without model.quantizer only CTC trains: give --labeled cuts and objective.alpha 1"
-            )
-        given[False] = ()
-    if not any(given.values()):
-        raise ValueError("nothing to pre-train on: give --labeled or --unlabeled cuts")
-    return {labelled: paths for labelled, paths in given.items() if paths}
 
 
 def _unused(inputs: PretrainInputs, settings: PretrainSettings) -> Iterator[Note]:

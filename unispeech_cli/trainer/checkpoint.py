@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, checksummed, read back without unpickling anything."""
 
 import json
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,19 @@ def restore(
     return Position(**state["position"])
 
 
+def promote(source: CheckpointDir, place: CheckpointDir) -> None:
+    """Make `place` of what others read in a checkpoint: its weights, not what it takes to train on.
+
+    Raises OSError naming the directory when it cannot be written.
+    """
+    state = json.loads(source.state.read_text(encoding="utf-8"))
+    with _whole(place) as fresh:
+        for name in (source.weights.name, source.settings.name, source.tokens.name):
+            shutil.copyfile(source.root / name, fresh.root / name)
+        fresh.state.write_text(json.dumps({"position": state["position"]}), encoding="utf-8")
+        _seal(fresh)
+
+
 def read_position(place: CheckpointDir) -> Position:
     """Where a training stood. Raises ValueError where the checkpoint is damaged."""
     verify(place)
@@ -163,6 +177,10 @@ def _write_parts(
     place.state.write_text(json.dumps(state), encoding="utf-8")
     place.settings.write_text(identity.settings, encoding="utf-8")
     identity.tokens.write(place.tokens)
+    _seal(place)
+
+
+def _seal(place: CheckpointDir) -> None:
     sums = {path.name: hash_file(path) for path in sorted(place.root.iterdir())}
     place.checksums.write_text(json.dumps(sums, indent=2), encoding="utf-8")
 

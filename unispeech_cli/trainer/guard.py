@@ -2,9 +2,11 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import torch
 
 from unispeech_cli.atomic import write_text
 from unispeech_cli.batches.batch import Batch
@@ -22,13 +24,17 @@ class GuardSettings:
 
     # updates in a row without a finite loss and gradient after which it stops
     most_skipped: int = 10
-    # CUDA: the longest batches are tried before the first update. null: on CUDA alone
+    # whether batches as large as they come are tried before the first update; null: on a GPU
     try_batches: bool | None = None
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
 
     def __post_init__(self) -> None:
         if self.most_skipped < 1:
             raise ValueError(f"most_skipped is at least 1, not {self.most_skipped}")
+
+    def tries_batches(self, device: torch.device) -> bool:
+        """Whether batches are tried on a device before the first update."""
+        return device.type == "cuda" if self.try_batches is None else self.try_batches
 
 
 @dataclass(frozen=True)
@@ -92,15 +98,15 @@ class Guard:
             return f"{line} (not written to {place}: {error.strerror})"
         return f"{line}; all of it in {place}"
 
-    def count(self, update: int, skipped: bool, weights_finite: bool = True) -> None:
-        """Take notice of an update. Raises ValueError with a diagnosis after `most_skipped` skipped in a row."""
-        self._skipped = [*self._skipped, update] if skipped else []
+    def count(self, update: int, faulty: bool, weights_are_finite: Callable[[], bool]) -> None:
+        """Take notice of an update. Raises ValueError with a diagnosis after `most_skipped` faulty in a row."""
+        self._skipped = [*self._skipped, update] if faulty else []
         if len(self._skipped) < self._settings.most_skipped:
             return
         faults = [fault for update in self._skipped for fault in read_faults(self._experiment, update)]
         raise ValueError(
             f"{self._experiment.root}: {len(self._skipped)} updates in a row had no finite loss and gradient "
-            f"({self._skipped[0]} to {update}): {diagnosis(faults, weights_finite)}; "
+            f"({self._skipped[0]} to {update}): {diagnosis(faults, weights_are_finite())}; "
             f"what was heard is in {self._experiment.faults}"
         )
 

@@ -4,6 +4,7 @@ metrics.jsonl holds only functions of data and weights, so that two equal runs w
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -43,6 +44,11 @@ class Journal:
             self._timing, {"update": update, "seconds": seconds, **values, "peak_memory_mb": _peak_memory()}
         )
         self._board.flush()
+
+    def sync(self) -> None:
+        """Have the curves on disk before a checkpoint is that says they are."""
+        for stream in (self._metrics, self._timing):
+            os.fsync(stream.fileno())
 
     def say(self, text: str) -> None:
         """One line of the log file, dated."""

@@ -8,20 +8,25 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from unispeech_cli.atomic import sweep
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import OnFault
 from unispeech_cli.batches.source import Division
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.records import Note, Progress, Records
+from unispeech_cli.stopping import Stopped, never
 from unispeech_cli.trainer import checkpoint
+from unispeech_cli.trainer.alarms import Alarm, Watch
 from unispeech_cli.trainer.checkpoint import Identity, Position
 from unispeech_cli.trainer.distributed import Ranks
 from unispeech_cli.trainer.gradients import Objective
+from unispeech_cli.trainer.guard import Guard, GuardSettings
 from unispeech_cli.trainer.journal import Journal
 from unispeech_cli.trainer.loop import Machine, Step, fit
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer
 from unispeech_cli.trainer.precision import Kind
+from unispeech_cli.trainer.resuming import resume
+from unispeech_cli.trainer.telling import Pace, gathered, line, log, told
+from unispeech_cli.trainer.trial import Worst, try_batches
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class Training:
     validate: Callable[[OnFault], float]
     identity: Identity
     machine: Machine
+    guard: GuardSettings
+    alarms: Sequence[Alarm]
+    # batches that none of the plan goes beyond, to be tried before the first update
+    worst: Sequence[Worst] = ()
+    asked_to_stop: Callable[[], bool] = never
 
     @property
     def ranks(self) -> Ranks:
@@ -91,17 +101,20 @@ def train(training: Training, experiment: ExpDir) -> Records:
     """Train to the last update, from the newest checkpoint on if there is one; the first rank alone writes.
 
     A validated checkpoint with the least `measure` becomes best/. The same command again continues or does
-    nothing.
+    nothing. Raises Stopped, all done so far being saved, once any rank is asked to stop.
     """
     optimizer = make_optimizer(training.model, training.optim)
-    position = yield from _resume(training, experiment, optimizer)
+    seconds = training.division.seconds
+    position = yield from resume(experiment, training.model, optimizer, training.ranks, seconds)
+    position = replace(position, seconds_per_batch=seconds)
+    training.machine.precision.loss_scale.restore(position.loss_scale)
     if position.update >= training.run.updates:
         yield Note(f"{experiment.root} is trained: {position.update} updates; nothing to do")
         return
-    journal = None
-    if training.ranks.is_first:
-        journal = Journal(experiment, training.stage, position.update)
-        sweep(experiment.root)
+    # with all weights trained that ever are
+    training.before_update(training.run.updates - 1)
+    try_batches(training.worst, training.model, training.objective, optimizer, training.machine)
+    journal = Journal(experiment, training.stage, position.update) if training.ranks.is_first else None
     try:
         yield from _continue(training, experiment, optimizer, position, journal)
     finally:
@@ -116,23 +129,52 @@ def _continue(
     position: Position,
     journal: Journal | None,
 ) -> Records:
-    run, news, pace = training.run, deque[str](), _Pace()
+    run, news, pace = training.run, deque[str](), Pace()
+    watched = _Watched(training, experiment)
     for step in _steps(training, optimizer, position, news):
         batches = position.batches + training.division.batches * training.division.ranks
         scale = training.machine.precision.loss_scale.state()
         position = replace(position, update=step.update, batches=batches, loss_scale=scale)
         pace.add(step)
-        if step.news:
-            yield from _told(_gathered(training.ranks, news), journal)
-        yield Progress(training.stage, step.update, run.updates, _line(step, pace))
+        yield from told(watched.look(step, news), journal)
+        yield Progress(training.stage, step.update, run.updates, line(step, pace))
         if run.logs(step.update):
-            _log(step, pace, journal)
+            log(step, pace, journal)
         if run.validates(step.update):
-            position = yield from _validate(training, experiment, position, journal)
-        if run.saves(step.update):
-            _save(training, experiment, position, optimizer)
+            position = yield from _validate(training, position, journal)
+        if run.saves(step.update) or step.stop:
+            _save(training, experiment, position, optimizer, journal)
         if journal is not None and (run.logs(step.update) or run.saves(step.update)):
             journal.timing(step.update, pace.values())
+        if step.stop and step.update < run.updates:
+            raise Stopped(f"stopped at update {step.update}, run the same command again")
+
+
+class _Watched:
+    """What an update tells of faults and alarms."""
+
+    def __init__(self, training: Training, experiment: ExpDir) -> None:
+        self._training, self._ranks = training, training.ranks
+        self._guard = Guard(training.guard, experiment, training.ranks.rank)
+        self._watch = Watch(training.guard.alarms, training.alarms, training.run.updates)
+
+    def look(self, step: Step, news: deque[str]) -> list[str]:
+        """Lines on it. Raises ValueError, on all ranks, after too many faulty updates in a row."""
+        lines: list[str] = []
+        if step.faults:
+            news.append(f"update {step.update} skipped: {self._guard.dump(step.update, step.faults)}")
+        if step.news or step.faulty:
+            lines += gathered(self._ranks, news)
+        self._guard.count(step.update, self._is_faulty(step), self._weights_are_finite)
+        return lines + ([] if step.skipped else self._watch.see(step.update, step.watched))
+
+    def _is_faulty(self, step: Step) -> bool:
+        """Not where nothing could be read, nor where the scale of fp16 was too large."""
+        moves = self._training.machine.precision.loss_scale.moves
+        return step.faulty > 0 or (step.skipped and step.speech > 0 and not moves)
+
+    def _weights_are_finite(self) -> bool:
+        return all(bool(weight.isfinite().all()) for weight in self._training.model.parameters())
 
 
 def _steps(
@@ -151,29 +193,31 @@ def _steps(
         seed=training.run.seed,
         machine=training.machine,
         on_fault=news.append,
+        asked_to_stop=training.asked_to_stop,
         has_news=lambda: bool(news),
     )
 
 
-def _gathered(ranks: Ranks, news: deque[str]) -> list[str]:
-    """What the ranks have to tell, the others' lines marked with their number."""
-    told = "\n".join(news.popleft() for _ in range(len(news)))
-    marked = [("" if rank == 0 else f"rank {rank}: ", lines) for rank, lines in enumerate(ranks.texts(told))]
-    return [f"warning: {mark}{line}" for mark, lines in marked for line in lines.splitlines()]
-
-
 def _save(
-    training: Training, experiment: ExpDir, position: Position, optimizer: torch.optim.Optimizer
+    training: Training,
+    experiment: ExpDir,
+    position: Position,
+    optimizer: torch.optim.Optimizer,
+    journal: Journal | None,
 ) -> None:
-    if training.ranks.is_first:
+    """Curves, then the checkpoint, then what is made of it: a kill in between leaves nothing that runs ahead."""
+    if journal is not None:
+        journal.sync()
         place = experiment.checkpoint(position.update)
         checkpoint.save(place, training.model, position, training.identity, optimizer)
+        if position.best_update == position.update:
+            checkpoint.promote(place, experiment.best)
         checkpoint.prune(experiment, position.update, training.run.keep)
     training.ranks.wait()
 
 
 def _validate(
-    training: Training, experiment: ExpDir, position: Position, journal: Journal | None
+    training: Training, position: Position, journal: Journal | None
 ) -> Generator[Note, None, Position]:
     faults, ranks = deque[str](), training.ranks
     training.model.eval()
@@ -184,95 +228,8 @@ def _validate(
         journal.metrics(position.update, {f"dev_{training.measure}": value})
     best = position.best is None or value < position.best or math.isnan(position.best)
     text = f"{training.stage} update {position.update}: dev {training.measure} {value:.4f}"
-    warnings = [line.replace("warning: ", "warning: dev: ", 1) for line in _gathered(ranks, faults)]
+    warnings = [line.replace("warning: ", "warning: dev: ", 1) for line in gathered(ranks, faults)]
     # the same faults come with every validation
     known = position.best is not None
-    yield from _told([*([] if known else warnings), f"{text} (best so far)" if best else text], journal)
-    if best:
-        position = replace(position, best=value, best_update=position.update)
-        if ranks.is_first:
-            checkpoint.save(experiment.best, training.model, position, training.identity)
-    return position
-
-
-def _resume(
-    training: Training, experiment: ExpDir, optimizer: torch.optim.Optimizer
-) -> Generator[Note, None, Position]:
-    """The place to go on from, which the first rank chooses."""
-    ranks, seconds = training.ranks, training.division.seconds
-    position = Position(0, 0)
-    if ranks.is_first:
-        position = yield from _newest(training, experiment, optimizer)
-    update = int(ranks.texts(str(position.update))[0])
-    if update and not ranks.is_first:
-        position = checkpoint.restore(experiment.checkpoint(update), training.model, optimizer)
-    before = position.seconds_per_batch
-    if update and before is not None and not math.isclose(before, seconds):
-        raise ValueError(
-            f"{experiment.root} was trained in batches of {before:g} s, and on {ranks} they hold "
-            f"{seconds:g} s: its place in the data would be lost; go on with as many ranks as before"
-        )
-    training.machine.precision.loss_scale.restore(position.loss_scale)
-    return replace(position, seconds_per_batch=seconds)
-
-
-def _newest(
-    training: Training, experiment: ExpDir, optimizer: torch.optim.Optimizer
-) -> Generator[Note, None, Position]:
-    updates = experiment.checkpoints()
-    for update in reversed(updates):
-        try:
-            position = checkpoint.restore(experiment.checkpoint(update), training.model, optimizer)
-        except ValueError as error:
-            yield Note(f"warning: {error}; trying the checkpoint before")
-            continue
-        yield Note(f"continuing {experiment.root} from update {update}")
-        return position
-    if updates:
-        raise ValueError(f"{experiment.root}: none of its checkpoints can be read; remove it to train anew")
-    return Position(0, 0)
-
-
-def _log(step: Step, pace: "_Pace", journal: Journal | None) -> None:
-    if journal is None:
-        return
-    losses = {f"loss_{name}": value for name, value in step.losses.items()}
-    rates = {"gradient_norm": step.gradient_norm, "rate": step.rate, "speech_seconds": step.speech}
-    journal.metrics(step.update, {"loss": step.total, **losses, **step.watched, **rates})
-    journal.say(f"update {step.update}: {_line(step, pace)}")
-
-
-def _told(lines: Sequence[str], journal: Journal | None) -> Iterator[Note]:
-    for line in lines:
-        if journal is not None:
-            journal.say(line)
-        yield Note(line)
-
-
-def _line(step: Step, pace: "_Pace") -> str:
-    terms = [f"{name} {value:.3f}" for name, value in {**step.losses, **step.watched}.items()]
-    return f"loss {step.total:.3f} ({' '.join(terms)}) {pace.speech_per_second:.0f} x real time"
-
-
-class _Pace:
-    """Sums over the updates since the training began or went on; validation is not in them."""
-
-    def __init__(self) -> None:
-        self.speech = self.padded = self.seconds = self.waited = 0.0
-
-    @property
-    def speech_per_second(self) -> float:
-        return self.speech / max(self.seconds, 1e-9)
-
-    def add(self, step: Step) -> None:
-        self.speech += step.speech
-        self.padded += step.padded
-        self.seconds += step.seconds
-        self.waited += step.waited
-
-    def values(self) -> dict[str, float]:
-        return {
-            "waited_seconds": round(self.waited, 3),
-            "speech_seconds_per_second": round(self.speech_per_second, 1),
-            "padding_share": round(1 - self.speech / max(self.padded, 1e-9), 4),
-        }
+    yield from told([*([] if known else warnings), f"{text} (best so far)" if best else text], journal)
+    return replace(position, best=value, best_update=position.update) if best else position
