@@ -10,7 +10,7 @@ import pytest
 from unispeech_cli.provenance import describe
 from unispeech_cli.records import Note
 from unispeech_cli.shard_paths import PartsDir
-from unispeech_cli.shards import Dealt, Shard, collect, in_order, is_left_to_do, parse, part
+from unispeech_cli.shards import Dealt, Shard, collect, in_order, is_left_to_do, parse, part, remove
 
 
 def test_a_shard_is_written_as_a_fraction() -> None:
@@ -186,3 +186,25 @@ def test_a_failure_midway_leaves_no_part(make: Callable[..., PartsDir], tmp_path
         (fresh.root / "items.txt").write_text("half")
         raise OSError("no room")
     assert [path.name for path in place.root.iterdir()] == ["1-of-3"]
+
+
+def test_what_a_killed_shard_left_is_swept_by_its_successor_alone(make: Callable[..., PartsDir]) -> None:
+    place = make(1)
+    for name in (".fresh-2-of-3-abc", ".fresh-3-of-3-abc", ".fresh-2-of-30-abc"):
+        (place.root / name).mkdir()
+    make(2)
+    names = {path.name for path in place.root.iterdir()}
+    assert names == {"1-of-3", "2-of-3", ".fresh-3-of-3-abc", ".fresh-2-of-30-abc"}
+
+
+def test_parts_that_were_put_together_go_with_their_folder(
+    make: Callable[..., PartsDir], tmp_path: Path
+) -> None:
+    place, other = make(1, 2, 3), PartsDir(tmp_path / "out" / "shards" / "other")
+    with part(other, Shard(1, 1), {}):
+        pass
+    remove(tmp_path / "out", place)
+    assert [path.name for path in (tmp_path / "out" / "shards").iterdir()] == ["other"]
+    (other.root.parent / ".gone-work-abc").mkdir()
+    remove(tmp_path / "out", other)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -52,19 +52,21 @@ def remove_dir(path: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def sweep(directory: Path) -> None:
-    """Clear away what interrupted writes left in a directory that nobody else writes to now.
+def sweep(directory: Path, name: str | None = None) -> None:
+    """Clear away what interrupted writes left in a directory, or of the directory `name` in it.
 
-    A directory that was being replaced comes back where its successor did not get into its place.
+    Nobody else may write to it now. A directory that was being replaced comes back where its successor did not get
+    into its place.
     """
-    for former in directory.glob(".former-*"):
+    what = "*" if name is None else f"{name}-*"
+    for former in directory.glob(f".former-{what}"):
         path = directory / former.name.removeprefix(".former-").rpartition("-")[0]
         if not path.exists():
             os.replace(former, path)
     for prefix in ("fresh", "former", "gone"):
-        for leftover in directory.glob(f".{prefix}-*"):
+        for leftover in directory.glob(f".{prefix}-{what}"):
             shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in directory.glob(".*-fresh-*"):
+    for leftover in directory.glob(".*-fresh-*") if name is None else ():
         leftover.unlink(missing_ok=True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from unispeech_cli import provenance
-from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.atomic import atomic_dir, remove_dir, sweep
 from unispeech_cli.provenance import hash_file
 from unispeech_cli.records import Note, Record
 from unispeech_cli.shard_paths import PartDir, PartsDir, ShardsDir
@@ -97,7 +97,10 @@ def part(
 ) -> Iterator[tuple[PartDir, dict[str, Any]]]:
     """Yield a directory to fill and a place for facts; it appears with its record when all went well."""
     facts: dict[str, Any] = {}
-    with atomic_dir(place.part(shard.number, shard.of).root) as root:
+    path = place.part(shard.number, shard.of).root
+    # nobody else makes this shard
+    sweep(path.parent, path.name)
+    with atomic_dir(path) as root:
         fresh = PartDir(root)
         yield fresh, facts
         files = {str(file.relative_to(root)): hash_file(file) for file in sorted(root.rglob("*"))}
@@ -165,9 +168,9 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def remove(out: Path, place: PartsDir) -> None:
     """Take parts away that were put together."""
-    shutil.rmtree(place.root)
-    if not any(ShardsDir(out).shards.iterdir()):
-        ShardsDir(out).shards.rmdir()
+    remove_dir(place.root)
+    if not ShardsDir(out).found():
+        shutil.rmtree(ShardsDir(out).shards)
 
 
 def _recorded(shard: Shard, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import soundfile
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 
+from unispeech_cli.lang.subwords import SubwordSettings
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import write_cuts
 from unispeech_cli.records import Note, Record, Records, Table
@@ -185,7 +186,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         (3, {"units": "letters"}),
         (4, {"units": "letters", "vocab": "separate", "settings": PhonemizeSettings(max_speed=1.1)}),
         (3, {"units": "phones"}),
-        (20, {"units": "phones", "settings": PhonemizeSettings(language_switch="keep")}),
+        (9, {"units": "phones", "settings": PhonemizeSettings(language_switch="keep")}),
     ],
 )
 def test_shards_of_phonemize(manifests: list[Path], tmp_path: Path, of: int, options: dict[str, Any]) -> None:
@@ -222,3 +223,68 @@ def test_shards_that_keep_to_an_inventory_and_a_lexicon(manifests: list[Path], t
 
         whole_and_merged(stage, 2, out, lang)
         shutil.rmtree(out), shutil.rmtree(lang)
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Callable[..., None]:
+    """Phonemize manifests into `out` and `lang` of the folder, in two shards."""
+
+    def run(*paths: Path, **options: Any) -> None:
+        for number in (1, 2):
+            chosen = {"units": "letters", **options}
+            list(phonemize(paths, tmp_path / "out", tmp_path / "lang", **chosen, shard=Shard(number, 2)))
+
+    return run
+
+
+def test_a_cut_that_is_there_twice_is_named(shards: Callable[..., None], tmp_path: Path) -> None:
+    path = tmp_path / "cv-es_cuts_train.jsonl"
+    write_cuts(path, (spoken(f"a{min(number, 140)}", "la sal") for number in range(150)))
+    shards(path)
+    with pytest.raises(ValueError, match=rf"{path}: cut a140 is there twice"):
+        told(merge(tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["shards"] and not (
+        tmp_path / "lang"
+    ).exists()
+
+
+def test_what_speaks_here_must_be_what_spoke_there(
+    shards: Callable[..., None], manifests: list[Path], tmp_path: Path
+) -> None:
+    shards(manifests[1])
+    for record in (tmp_path / "out" / "shards").rglob("shard.json"):
+        record.write_text(record.read_text().replace('"normalizer": ', '"normalizer": 9'))
+    with pytest.raises(
+        ValueError, match=r"was made with others than are here: options normalizer: 9\d+ -> \d+"
+    ):
+        told(merge(tmp_path / "out"))
+
+
+def test_a_lang_directory_made_of_something_else_meanwhile_is_not_overwritten(
+    shards: Callable[..., None], manifests: list[Path], tmp_path: Path
+) -> None:
+    shards(manifests[1])
+    told(phonemize([manifests[2]], tmp_path / "other", tmp_path / "lang", units="letters"))
+    before = snapshot(tmp_path)
+    with pytest.raises(ValueError, match=r"lang was made from other inputs"):
+        told(merge(tmp_path / "out"))
+    assert snapshot(tmp_path) == before
+
+
+def test_pieces_are_made_first_and_then_shared(
+    shards: Callable[..., None], manifests: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"--shard: pieces are made of all transcripts at once; make them first"
+    ):
+        shards(manifests[0], units="bpe")
+    settings = PhonemizeSettings(subwords=SubwordSettings(size=60), unknown_units="unk")
+    told(phonemize([manifests[1]], tmp_path / "first", tmp_path / "lang", units="bpe", settings=settings))
+    before, inventory = snapshot(tmp_path / "lang"), tmp_path / "lang" / "tokens.txt"
+
+    def stage(shard: Shard | None) -> Records:
+        kept: dict[str, Any] = {"units": "bpe", "inventory": inventory, "settings": settings}
+        return phonemize(manifests[:1], tmp_path / "out", tmp_path / "lang", **kept, shard=shard)
+
+    whole_and_merged(stage, 3, tmp_path / "out")
+    assert snapshot(tmp_path / "lang") == before
