@@ -5,7 +5,7 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 import yaml
 from lhotse import MonoCut, Recording, SupervisionSegment
 
+from unispeech_cli.batches.loader import inference_batches
 from unispeech_cli.decoder.parts import deal
 from unispeech_cli.decoder.recognition import LongCutSettings
 from unispeech_cli.decoder.test_sets import read
@@ -135,6 +136,17 @@ def test_batches_of_shards_are_those_of_all_cuts(manifests: list[Path]) -> None:
     found = [read(manifests[0], shard, 1.0, 1.0) for shard in shards]
     assert [{cut.id for cut in one.cuts} for one in found] == [{f"c{n}" for n in mine} for mine in dealt]
     assert {one.total for one in found} == {24}
+    whole = batches(read(manifests[0], None, 1.0, 1.0).cuts)
+    assert sorted(whole) == sorted(batch for one in found for batch in batches(one.cuts))
+    assert len(whole) > 6 and max(map(len, whole)) > 3
+    # in turn: no shard has two batches more than another
+    counts = [len(batches(one.cuts)) for one in found]
+    assert max(counts) - min(counts) <= 1
+
+
+def batches(cuts: Sequence[MonoCut]) -> list[tuple[str, ...]]:
+    short = [cut for cut in cuts if cut.duration <= 1.0]
+    return [tuple(batch.cut_ids) for batch in inference_batches(short, 1.0, None, lambda line: None)]
 
 
 def test_a_shard_is_done_once_and_shards_are_not_decoded_over(
