@@ -44,6 +44,13 @@ def test_panels_are_of_all_runs_and_unknown_figures_come_last() -> None:
     assert panels(runs) == ["loss", "dev_per", "rate", "a_new_figure"]
 
 
+def test_a_loss_of_one_term_is_drawn_once() -> None:
+    curve = Curve([1], [1.0])
+    alone = Run("a", {"loss": curve, "loss_ctc": curve})
+    assert panels([alone]) == ["loss_ctc"]
+    assert panels([alone, Run("b", {"loss_contrastive": curve})]) == ["loss", "loss_ctc", "loss_contrastive"]
+
+
 def rows_of(path: Path, columns: range) -> tuple[list[int], list[int]]:
     """The rows of a picture that have something blue, and something orange, in these columns; without the legend."""
     from PIL import Image

@@ -19,7 +19,10 @@ TITLES = {
     "dev_per": "PER on dev, %",
     "dev_contrastive": "contrastive loss on dev",
     "code_perplexity": "codebook perplexity",
+    "dead_codes": "share of entries that no frame takes",
     "same_code_share": "share of distractors with the positive's code",
+    "positive_gap": "cosine: positive less distractors",
+    "blank_share": "share of blanks",
     "rate": "learning rate",
     "temperature": "Gumbel temperature",
     "replace": "r",
@@ -74,8 +77,13 @@ def read_run(metrics: Path, label: str) -> Run:
 
 
 def panels(runs: Sequence[Run]) -> list[str]:
-    """The names of all that has a curve in some run, in the order in which they are drawn."""
+    """The names of all that has a curve in some run, in the order in which they are drawn.
+
+    A loss of one term is drawn as that term alone.
+    """
     there = {name for run in runs for name in run.curves}
+    if sum(name.startswith("loss_") for name in there) == 1:
+        there.discard("loss")
     return [name for name in TITLES if name in there] + sorted(there - TITLES.keys())
 
 
