@@ -208,7 +208,9 @@ def _forked(arguments: Sequence[str], said: Path, limit: int | None) -> int:
 
 
 def _launched(arguments: Sequence[str], said: Path, processes: int) -> int:
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    # without the last two options torchrun of torch 1.13 does not start on Python 3.11
+    options = f"--standalone --nproc_per_node {processes} --monitor_interval 1 --redirects 9:1 --tee 9:1"
+    launcher = ["-m", "torch.distributed.run", *options.split()]
     with said.open("ab") as stream:
         process = subprocess.Popen(
             [sys.executable, *launcher, "-m", "unispeech_cli", *arguments],

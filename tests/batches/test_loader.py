@@ -135,6 +135,19 @@ def test_an_unreadable_cut_costs_that_cut_and_a_line(sources: list[Source], tmp_
     assert faults and all(fault.startswith(f"{broken.stem} left out: {broken}: ") for fault in faults)
 
 
+def test_samples_that_are_no_sound_cost_that_cut(tones: Tones, tmp_path: Path) -> None:
+    manifest = tones(tmp_path / "noise.jsonl", ["a e i"] * 4)
+    for number, sample in enumerate([np.nan, np.inf, 1e38]):
+        wave, rate = soundfile.read(tmp_path / f"noise-{number}.wav", dtype="float32")
+        wave[700] = sample
+        soundfile.write(tmp_path / f"noise-{number}.wav", wave, rate, subtype="FLOAT")
+    faults: list[str] = []
+    (batch,) = inference_batches(read_cuts(manifest), 20.0, None, faults.append)
+    assert batch.cut_ids == ("noise-3",)
+    said = "left out: its samples are no sound"
+    assert [fault.partition(",")[0] for fault in faults] == [f"noise-{number} {said}" for number in range(3)]
+
+
 def test_a_batch_of_nothing_readable_is_none_and_keeps_its_place(
     sources: list[Source], tmp_path: Path
 ) -> None:

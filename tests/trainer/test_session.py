@@ -2,7 +2,6 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -60,29 +59,6 @@ def notes(corpus: Any, exp: Path, settings: list[str]) -> list[str]:
 
 def checkpoint_files(place: CheckpointDir) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in place.root.iterdir()}
-
-
-def test_killed_and_started_again_it_ends_bit_for_bit_where_it_would_have(
-    start: Start, tmp_path: Path
-) -> None:
-    length = ("run.updates=30", "run.save_every=4", "run.validations=3", "run.keep=1")
-    whole, killed = (ExpDir(tmp_path / name) for name in ("whole", "killed"))
-    reference, process = start(whole.root, *length), start(killed.root, *length)
-    wait_for(killed.checkpoint(4).root)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not killed.checkpoint(30).root.exists()
-    process = start(killed.root, *length)
-    said = process.communicate()[1]
-    assert process.returncode == 0, said
-    assert f"continuing {killed.root} from update " in said
-    assert reference.communicate() and reference.returncode == 0
-    for place in ("best", "checkpoint-30"):
-        ends = [checkpoint_files(CheckpointDir(exp.root / place)) for exp in (whole, killed)]
-        assert ends[0] == ends[1]
-    assert whole.metrics.read_bytes() == killed.metrics.read_bytes()
-    assert len(read_lines(whole.metrics)) == 30 + 3
 
 
 def test_no_room_for_a_checkpoint_is_one_line_and_costs_only_that_checkpoint(

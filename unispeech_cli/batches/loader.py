@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -20,6 +21,7 @@ from unispeech_cli.batches.plan import Planned, endless_plan
 from unispeech_cli.batches.reading import Loaded, load
 from unispeech_cli.batches.source import LoaderSettings, Source, check_units, pools
 from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.stopping import deaf
 
 OnFault = Callable[[str], None]
 
@@ -67,17 +69,30 @@ def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Itera
         sampler=plan,
         batch_size=None,
         num_workers=ahead.workers,
+        worker_init_fn=_unmoved,
         # the loader draws a seed for its workers; the training's own generator must not move on a resume
         generator=torch.Generator(),
         **prefetch,
     )
-    try:
+    with readers_alive():
         yield from loader
+
+
+def _unmoved(worker: int) -> None:
+    """Whoever is asked to stop, with all its processes as SLURM asks, still reads what it needs for its update."""
+    deaf()
+
+
+@contextmanager
+def readers_alive() -> Iterator[None]:
+    """Within it the death of a process that reads audio is an OSError; torch tells it wherever the signal comes."""
+    try:
+        yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         cure = "the system ends such when memory is short: fewer data.workers or a lower data.prefetch"
-        raise OSError(f"a process that reads audio has died; {cure}") from None
+        raise OSError(f"a process that reads audio has died; {cure}; the same command goes on") from None
 
 
 def _clocked(source: Iterator[Loaded]) -> Iterator[tuple[Loaded, float, float]]:

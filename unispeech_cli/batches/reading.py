@@ -6,6 +6,7 @@ Legend: B cuts, S samples.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from lhotse.cut import Cut
 
@@ -14,6 +15,9 @@ from unispeech_cli.batches.batch import Batch, Row, batch_of
 from unispeech_cli.frames import RECEPTIVE_FIELD, ctc_frames_needed, num_frames
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import units
+
+# samples are from -1 to 1; what is this far beyond would spoil the batch
+LOUDEST = 1e3
 
 # samples of a cut and its id -> as it is heard
 Heard = Callable[[Wave, str], Wave]
@@ -61,6 +65,10 @@ def _wave(cut: Cut, speed: float, heard: Heard | None) -> Wave:
     wave = read_cut(cut, speed)
     if len(wave) < RECEPTIVE_FIELD:
         raise ValueError(f"{len(wave)} samples at 16 kHz; the model needs {RECEPTIVE_FIELD}")
+    # NaN and overflow survive the sum
+    power = float(np.dot(wave, wave)) / len(wave)
+    if not power <= LOUDEST**2:
+        raise ValueError(f"its samples are no sound, which is from -1 to 1: their mean square is {power:g}")
     return wave if heard is None else heard(wave, cut.id)
 
 

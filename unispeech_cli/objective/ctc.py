@@ -3,6 +3,7 @@
 Legend: B utterances, T frames, V tokens, L labels.
 """
 
+import math
 from functools import cache
 from importlib.util import find_spec
 from typing import Literal
@@ -15,6 +16,8 @@ from unispeech_cli.frames import ctc_frames_needed
 
 # k2's default beam of 10 prunes paths that matter while posteriors are flat; at 30 the gradient is torch's to 1e-6
 OUTPUT_BEAM = 30.0
+# log-probabilities below, summed over frames, leave float32
+LEAST = -1e30
 
 Backend = Literal["k2", "torch"]
 
@@ -40,8 +43,8 @@ def ctc_loss(
 ) -> Tensor:
     """-log p(tokens | frames) of each utterance, float32, in nats. Returns (B,).
 
-    Raises ValueError for a label outside 1 .. V-1 or a transcript with more labels (and blanks between equal
-    ones) than frames: phonemize drops those, with a report.
+    NaN where `log_prob_BTV` is of a model that has diverged. Raises ValueError for a label outside 1 .. V-1 or a
+    transcript with more labels (and blanks between equal ones) than frames: phonemize drops those, with a report.
     """
     targets = [
         row[:length].tolist() for row, length in zip(token_BL.cpu(), token_lengths_B.tolist(), strict=True)
@@ -67,6 +70,9 @@ def _check(targets: list[list[int]], frame_lengths: list[int], tokens: int) -> N
 def _k2_loss(log_prob_BTV: Tensor, frame_lengths_B: Tensor, targets: list[list[int]]) -> Tensor:
     import k2
 
+    # of these k2 makes no loss but an error; NaN is above nothing
+    if not bool((log_prob_BTV > LEAST).all()):
+        return log_prob_BTV.new_full((len(targets),), math.nan)
     # k2 wants the longest first, its segments on the CPU, and float32
     order_B = torch.argsort(frame_lengths_B.cpu(), descending=True, stable=True)
     zeros_B = torch.zeros_like(order_B)

@@ -10,12 +10,10 @@ import torch
 
 from unispeech_cli.atomic import write_text
 from unispeech_cli.batches.batch import Batch
+from unispeech_cli.batches.reading import LOUDEST
 from unispeech_cli.frames import SAMPLE_RATE
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.trainer.alarms import AlarmSettings
-
-# samples are from -1 to 1; what is this far beyond is not sound
-LOUDEST = 1e3
 
 
 @dataclass(frozen=True)
@@ -133,8 +131,6 @@ def diagnosis(faults: Sequence[Fault], weights_finite: bool = True) -> str:
     terms = {fault.what for fault in faults}
     if terms and all("gradient" in term for term in terms):
         return f"losses are finite, gradients are not; {elsewhere} a lower optim.lr or optim.clip, or float32"
-    if terms and all(term.startswith("loss ctc") for term in terms):
-        return f"CTC alone is at fault; see the labels of these cuts, or {elsewhere} a lower optim.lr"
     return f"it has diverged; {elsewhere} a lower optim.lr, a longer rate.warmup or a smaller optim.clip"
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from unispeech_cli.batches.batch import Batch
-from unispeech_cli.batches.loader import OnFault
+from unispeech_cli.batches.loader import OnFault, readers_alive
 from unispeech_cli.batches.source import Division
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.records import Note, Progress, Records
@@ -116,7 +116,8 @@ def train(training: Training, experiment: ExpDir) -> Records:
     try_batches(training.worst, training.model, training.objective, optimizer, training.machine)
     journal = Journal(experiment, training.stage, position.update) if training.ranks.is_first else None
     try:
-        yield from _continue(training, experiment, optimizer, position, journal)
+        with readers_alive():
+            yield from _continue(training, experiment, optimizer, position, journal)
     finally:
         if journal is not None:
             journal.close()
