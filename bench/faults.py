@@ -1,6 +1,6 @@
 """Kills and other faults, tried on a short training: what happens, and whether it ends as if nothing had.
 
-    python bench/faults.py [--kills 100] [--torchrun-kills 40] [--updates 2000] [--only NAME ...] [--seed 1]
+    python bench/faults.py [--kills 100] [--torchrun-kills 40] [--updates 400] [--only NAME ...] [--seed 1]
 
 A pre-training of a minute on noise (2 data workers, dropout, layerdrop, masks, Gumbel noise and r on) is run once
 undisturbed. Then again, each time with a fault, and the same command after it. "as undisturbed": all checkpoints
@@ -15,6 +15,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import json
+import math
 import random
 import shutil
 import signal
@@ -25,11 +27,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import soundfile
 from faulty_training import Corpus, Plan, Run, children, ends, unreadable, writes
+from safetensors.torch import load_file, save_file
 
 from unispeech_cli.paths import ExpDir
+from unispeech_cli.provenance import hash_file
 from unispeech_cli.trainer.journal import read_lines
 
 STOPPED = 75
@@ -139,7 +142,7 @@ class _Seen:
         self.writing += started and writes(exp)
         self.unreadable += len(unreadable(exp))
         lines = read_lines(exp.metrics)
-        validations = max(2, plan.updates // 25)
+        validations = max(2, plan.updates // 10)
         if started and lines and "loss" in lines[-1] and not writes(exp):
             last = lines[-1]["update"]
             self.validating += last * validations // plan.updates > (last - 1) * validations // plan.updates
@@ -253,26 +256,40 @@ def signals(bench: Bench) -> Iterator[Row]:
 
 
 def nan_injected(bench: Bench) -> Iterator[Row]:
-    """Samples that are numbers, and too large for any model; then in all of the audio; then too high a rate."""
-    corpus = _copied(bench, "loud")
-    plan = replace(bench.plan, corpus=corpus, updates=60)
+    """Into the audio of a cut, of all cuts, into the weights, and by a learning rate that no model stands."""
+    corpus = _copied(bench, "nan")
+    plan = replace(bench.plan, corpus=corpus)
     first, *others = corpus.audio("labeled")
-    _shout(first)
-    run = plan.whole(bench.exp("one-loud"))
-    dumps = list(ExpDir(bench.exp("one-loud")).faults.glob("*.json"))
-    lines = [line for line in run.text().splitlines() if "skipped" in line]
-    named = bool(lines) and all(first.stem in path.read_text() for path in dumps)
+    _spoil(first)
+    run = plan.whole(bench.exp("nan-1"))
+    lines = [line for line in run.text().splitlines() if first.stem in line]
     shown = _short(lines[0], bench) if lines else run.last_line()
-    yield Row("one cut with samples of 1e38", f"{shown}; exit {run.code}", run.code == 0 and named)
+    yield Row("NaN in the audio of a cut", f"{shown}; exit {run.code}", run.code == 0 and bool(lines))
     for path in [*others, *corpus.audio("unlabeled")]:
-        _shout(path)
-    run = plan.whole(bench.exp("all-loud"))
-    yield Row(
-        "all cuts with samples of 1e38", f"exit {run.code}: {_short(run.last_line(), bench)}", run.code == 1
+        _spoil(path)
+    yield _ended(
+        "NaN in the audio of all cuts", plan.whole(bench.exp("nan-all")), bench, "in a row could not be read"
     )
-    plan = replace(bench.plan, updates=60, more=("optim.lr=1e30",))
-    run = plan.whole(bench.exp("rate"))
-    yield Row("optim.lr=1e30", f"exit {run.code}: {_short(run.last_line(), bench)}", run.code == 1)
+    exp = bench.exp("nan-weights")
+    _killed_at(bench, bench.plan, exp, 20)
+    place = ExpDir(exp).checkpoint(ExpDir(exp).checkpoints()[-1])
+    weights = load_file(place.weights)
+    save_file({**weights, "head.weight": weights["head.weight"] * math.nan}, place.weights)
+    sums = json.loads(place.checksums.read_text())
+    place.checksums.write_text(json.dumps({**sums, place.weights.name: hash_file(place.weights)}))
+    run = bench.plan.whole(exp)
+    yield _ended(
+        "NaN in the weights of a checkpoint, its checksum made to fit", run, bench, "no longer numbers"
+    )
+    plan = replace(bench.plan, more=("optim.lr=1e30",))
+    yield _ended("optim.lr=1e30", plan.whole(bench.exp("rate")), bench, "it has diverged")
+
+
+def _ended(fault: str, run: Run, bench: Bench, why: str) -> Row:
+    """A training that cannot go on says why."""
+    return Row(
+        fault, f"exit {run.code}: {_short(run.last_line(), bench)}", run.code == 1 and why in run.last_line()
+    )
 
 
 def two_at_once(bench: Bench) -> Row:
@@ -298,9 +315,10 @@ def _killed_at(bench: Bench, plan: Plan, exp: Path, update: int) -> None:
     run.kill(group=True)
 
 
-def _shout(path: Path) -> None:
-    samples = soundfile.info(path).frames
-    soundfile.write(path, np.full(samples, 1e38, dtype=np.float32), 16_000, subtype="FLOAT")
+def _spoil(path: Path) -> None:
+    wave, rate = soundfile.read(path, dtype="float32")
+    wave[len(wave) // 2] = math.nan
+    soundfile.write(path, wave, rate, subtype="FLOAT")
 
 
 def _copied(bench: Bench, name: str) -> Corpus:
@@ -346,7 +364,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=100, help="of a training in one process")
     parser.add_argument("--torchrun-kills", type=int, default=40, help="of one in 2 processes under torchrun")
-    parser.add_argument("--updates", type=int, default=2000, help="of the training that is killed")
+    parser.add_argument("--updates", type=int, default=400, help="of the training that is killed")
     parser.add_argument("--only", nargs="+", default=[], choices=["kills", "torchrun-kills", *FAULTS])
     parser.add_argument("--seed", type=int, default=1, help="of the instants")
     parser.add_argument("--keep", type=Path, help="work here and leave everything")
