@@ -79,7 +79,8 @@ def _finetune(
     defaults = settings_room.dump(FinetuneSettings())
     with held(ExpDir(exp)) if ranks.is_first else nullcontext():
         if ranks.is_first:
-            claim(ExpDir(exp), identity, vars(inputs), start, defaults)
+            read = {**vars(inputs), "augment": settings.data.augment.manifests}
+            claim(ExpDir(exp), identity, read, start, defaults)
         ranks.wait()
         training = _training(model, settings, identity, sources, dev, machine, asked_to_stop)
         yield from train(training, ExpDir(exp))
@@ -163,6 +164,7 @@ def _training(
         batches=batches,
         division=division,
         before_update=lambda update: _schedule(model, settings, update),
+        scheduled=dict,
         measure="per",
         validate=per,
         identity=identity,

@@ -82,7 +82,8 @@ def _pretrain(
     defaults = settings_room.dump(PretrainSettings())
     with held(ExpDir(exp)) if ranks.is_first else nullcontext():
         if ranks.is_first:
-            claim(ExpDir(exp), identity, vars(inputs), start, defaults)
+            read = {**vars(inputs), "augment": settings.data.augment.manifests}
+            claim(ExpDir(exp), identity, read, start, defaults)
         ranks.wait()
         training = _training(model, settings, identity, sources, dev, machine, asked_to_stop)
         yield from train(training, ExpDir(exp))
@@ -186,6 +187,7 @@ def _training(
         batches=batches,
         division=division,
         before_update=lambda update: _schedule(model, settings, update),
+        scheduled=lambda: _scheduled(model),
         measure="per" if by_ctc else "contrastive",
         validate=per if by_ctc else contrast,
         identity=identity,
@@ -223,6 +225,11 @@ def _sources(inputs: PretrainInputs, settings: PretrainSettings, tokens: TokenTa
 def _unused(inputs: PretrainInputs, settings: PretrainSettings) -> Iterator[Note]:
     if settings.model.quantizer is None and inputs.unlabeled:
         yield Note("warning: without model.quantizer unlabelled speech has no loss; --unlabeled is not used")
+
+
+def _scheduled(model: UniSpeech) -> dict[str, float]:
+    """What moves besides the learning rate; without a codebook nothing does."""
+    return {} if model.quantizer is None else {"temperature": model.temperature, "replace": model.replace}
 
 
 def _schedule(model: UniSpeech, settings: PretrainSettings, update: int) -> float:
