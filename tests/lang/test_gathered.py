@@ -11,9 +11,11 @@ from unispeech_cli.lang.units import Labeller, PhonemizeSettings, Source, Transc
 FRENCH = ["les amis", "les amis", "les chats", "22 chats", "les chats", "les chats", "les amis là", "chats"]
 
 
-def labeller(units: Units, texts: list[str], language: str = "fr") -> Labeller:
+def labeller(units: Units, texts: list[str], languages: str = "fr") -> Labeller:
+    """One that has heard texts, all in one language or each in its own."""
     made = Labeller(Source(units), PhonemizeSettings(), "shared", None)
-    said = [Transcript(f"{number}", 160_000, language, text) for number, text in enumerate(texts)]
+    spoken_in = languages.split() * (1 if " " in languages else len(texts))
+    said = [Transcript("", 160_000, language, text) for text, language in zip(texts, spoken_in, strict=True)]
     for transcript, spoken in zip(said, made.speak(said), strict=True):
         made.label(transcript, spoken)
     return made
@@ -41,3 +43,11 @@ def test_languages_keep_apart() -> None:
         "es": set("lamr|"),
     }
     assert joined.lexicon(joined.table())["la"] == [("l", "a")]
+
+
+def test_the_order_of_languages_does_not_matter() -> None:
+    whole, joined = labeller("phones", ["villa", "villa", "villa"], "fr es it"), labeller("phones", [])
+    for language in ("it", "es", "fr"):
+        gathered.add(joined, gathered.to_json(labeller("phones", ["villa"], language)))
+    lexicon = whole.lexicon(whole.table())
+    assert joined.lexicon(joined.table()) == lexicon and len(lexicon["villa"]) == 3
