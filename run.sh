@@ -13,7 +13,7 @@ help_message="Usage: ./run.sh [WHAT] [--env k2|torch2] [--python PYTHON] [--k2 W
 The environment is made when it is missing: .venv (k2, the default) or .venv-torch2; see local/setup.sh --help."
 
 main_job() {
-  recipes/commonvoice/run.sh --mini true "$@"
+  exec recipes/commonvoice/run.sh --mini true "$@"
 }
 
 run_checks() {
@@ -57,5 +57,6 @@ export PATH="$bin:$PATH"
 case "$what" in
   "") main_job "$@" ;;
   test) run_checks "$@" ;;
-  *) "recipes/$what/run.sh" "$@" ;;
+  # in place of this shell: who asks it to stop asks the recipe
+  *) exec "recipes/$what/run.sh" "$@" ;;
 esac
