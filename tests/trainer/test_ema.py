@@ -81,4 +81,5 @@ def test_saved_and_restored_it_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(again.steps, torch.tensor(3))
     train(again, resumed, optimizer, 3, 6)
     for left, right in ((model.state_dict(), again.state_dict()), (ema.shadow, resumed.shadow)):
+        assert left is not None and right is not None
         assert all(torch.equal(value, right[name]) for name, value in left.items())

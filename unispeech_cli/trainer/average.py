@@ -51,6 +51,11 @@ def least(figures: Mapping[int, float], updates: Sequence[int], number: int) -> 
     return set(sorted(known, key=lambda update: (figures[update], update))[:number])
 
 
+def best_kept(experiment: ExpDir, number: int) -> set[int]:
+    """Updates of the `number` best of the checkpoints that are there."""
+    return least(dev_figures(experiment.metrics), experiment.checkpoints(), number) if number else set()
+
+
 def mean_weights(places: Sequence[CheckpointDir]) -> dict[str, Tensor]:
     """The mean of each tensor, summed in float64, in the type it is stored in; of whole numbers the last's.
 

@@ -40,9 +40,7 @@ class Journal:
     def timing(self, update: int, values: Mapping[str, float]) -> None:
         """One line: wall seconds of the training so far, resumed runs added up, memory, and `values`."""
         seconds = round(time.monotonic() - self._started, 3)
-        _line(
-            self._timing, {"update": update, "seconds": seconds, **values, "peak_memory_mb": _peak_memory()}
-        )
+        _line(self._timing, {"update": update, "seconds": seconds, **values, "peak_memory_mb": peak_memory()})
         self._board.flush()
 
     def sync(self) -> None:
@@ -84,6 +82,7 @@ def _line(stream: TextIO, values: Mapping[str, Any]) -> None:
     stream.flush()
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
+    """MB that this process has had at most."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(kilobytes / (1 if sys.platform == "linux" else 1024) / 1024)

@@ -19,6 +19,12 @@ class OptimSettings:
     # what decays: matrices, or biases, norms and the mask embedding as well (released code)
     decay: Literal["matrices", "all"] = "matrices"
     clip: float = 25.0
+    # decay of a moving average of the weights, which is then what is validated and kept; null: none (paper)
+    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema is between 0 and 1 or null, not {self.ema:g}")
 
 
 def make_optimizer(model: nn.Module, settings: OptimSettings) -> torch.optim.AdamW:

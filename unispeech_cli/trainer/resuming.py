@@ -1,10 +1,10 @@
 """Where a training goes on: the newest checkpoint that is sound, the same on all ranks, and a best/ that fits it."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from unispeech_cli.atomic import sweep
 from unispeech_cli.paths import ExpDir
@@ -15,19 +15,24 @@ from unispeech_cli.trainer.distributed import Ranks
 
 
 def resume(
-    experiment: ExpDir, model: nn.Module, optimizer: torch.optim.Optimizer, ranks: Ranks, seconds: float
+    experiment: ExpDir,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    ranks: Ranks,
+    seconds: float,
+    shadow: Mapping[str, Tensor] | None = None,
 ) -> Generator[Note, None, Position]:
-    """Restore what the first rank chooses; batches of the plan hold `seconds` now.
+    """Restore what the first rank chooses, with the moving average `shadow`; batches of the plan hold `seconds` now.
 
     Raises ValueError where no checkpoint can be read, and where the place in the data would be another one.
     """
     position = Position(0, 0)
     if ranks.is_first:
         sweep(experiment.root)
-        position = yield from _newest(experiment, model, optimizer)
+        position = yield from _newest(experiment, model, optimizer, shadow)
     update = int(ranks.texts(str(position.update))[0])
     if update and not ranks.is_first:
-        position = checkpoint.restore(experiment.checkpoint(update), model, optimizer)
+        position = checkpoint.restore(experiment.checkpoint(update), model, optimizer, shadow)
     before = position.seconds_per_batch
     if update and before is not None and not math.isclose(before, seconds):
         raise ValueError(
@@ -40,12 +45,15 @@ def resume(
 
 
 def _newest(
-    experiment: ExpDir, model: nn.Module, optimizer: torch.optim.Optimizer
+    experiment: ExpDir,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    shadow: Mapping[str, Tensor] | None,
 ) -> Generator[Note, None, Position]:
     updates = experiment.checkpoints()
     for update in reversed(updates):
         try:
-            position = checkpoint.restore(experiment.checkpoint(update), model, optimizer)
+            position = checkpoint.restore(experiment.checkpoint(update), model, optimizer, shadow)
         except ValueError as error:
             yield Note(f"warning: {error}; trying the checkpoint before")
             continue

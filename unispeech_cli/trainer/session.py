@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,8 +16,10 @@ from unispeech_cli.records import Note, Progress, Records
 from unispeech_cli.stopping import Stopped, never
 from unispeech_cli.trainer import checkpoint
 from unispeech_cli.trainer.alarms import Alarm, Watch
+from unispeech_cli.trainer.average import best_kept
 from unispeech_cli.trainer.checkpoint import Identity, Position
 from unispeech_cli.trainer.distributed import Ranks
+from unispeech_cli.trainer.ema import Ema
 from unispeech_cli.trainer.gradients import Objective
 from unispeech_cli.trainer.guard import Guard, GuardSettings
 from unispeech_cli.trainer.journal import Journal
@@ -25,7 +27,7 @@ from unispeech_cli.trainer.loop import Machine, Step, fit
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer
 from unispeech_cli.trainer.precision import Kind
 from unispeech_cli.trainer.resuming import resume
-from unispeech_cli.trainer.telling import Pace, gathered, line, log, told
+from unispeech_cli.trainer.telling import Pace, figures, gathered, line, log, told
 from unispeech_cli.trainer.trial import Worst, try_batches
 
 
@@ -41,6 +43,8 @@ class RunSettings:
     save_every: int = 1000
     # checkpoints kept besides the best
     keep: int = 2
+    # and besides these the validated ones with the least dev figure, for `average --best`
+    keep_best: int = 0
     # what the model computes in: bf16 on newer GPUs, fp16 (with a loss scale) on older ones
     precision: Kind = "float32"
     # keep no activations of layers, compute them again for the gradient: less memory, more time
@@ -52,6 +56,8 @@ class RunSettings:
         for name in ("updates", "log_every", "validations", "save_every", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        if self.keep_best < 0:
+            raise ValueError(f"keep_best is 0 or more, not {self.keep_best}")
 
     def logs(self, update: int) -> bool:
         """Whether an update is written down."""
@@ -81,6 +87,8 @@ class Training:
     division: Division
     # moves what is on a schedule to an update, returns the learning rate
     before_update: Callable[[int], float]
+    # what else is on a schedule, by the name it has in the curves
+    scheduled: Callable[[], Mapping[str, float]]
     # the figure that the best checkpoint has least of, by name, and the same on every rank
     measure: str
     validate: Callable[[OnFault], float]
@@ -103,9 +111,9 @@ def train(training: Training, experiment: ExpDir) -> Records:
     A validated checkpoint with the least `measure` becomes best/. The same command again continues or does
     nothing. Raises Stopped, all done so far being saved, once any rank is asked to stop.
     """
-    optimizer = make_optimizer(training.model, training.optim)
+    optimizer, ema = make_optimizer(training.model, training.optim), Ema(training.model, training.optim.ema)
     seconds = training.division.seconds
-    position = yield from resume(experiment, training.model, optimizer, training.ranks, seconds)
+    position = yield from resume(experiment, training.model, optimizer, training.ranks, seconds, ema.shadow)
     position = replace(position, seconds_per_batch=seconds)
     training.machine.precision.loss_scale.restore(position.loss_scale)
     if position.update >= training.run.updates:
@@ -117,7 +125,7 @@ def train(training: Training, experiment: ExpDir) -> Records:
     journal = Journal(experiment, training.stage, position.update) if training.ranks.is_first else None
     try:
         with readers_alive():
-            yield from _continue(training, experiment, optimizer, position, journal)
+            yield from _continue(training, experiment, optimizer, ema, position, journal)
     finally:
         if journal is not None:
             journal.close()
@@ -127,24 +135,27 @@ def _continue(
     training: Training,
     experiment: ExpDir,
     optimizer: torch.optim.Optimizer,
+    ema: Ema,
     position: Position,
     journal: Journal | None,
 ) -> Records:
-    run, news, pace = training.run, deque[str](), Pace()
+    run, news, pace, dev = training.run, deque[str](), Pace(), dict[str, float]()
     watched = _Watched(training, experiment)
     for step in _steps(training, optimizer, position, news):
         batches = position.batches + training.division.batches * training.division.ranks
         scale = training.machine.precision.loss_scale.state()
         position = replace(position, update=step.update, batches=batches, loss_scale=scale)
         pace.add(step)
+        ema.follow(step.update, step.skipped)
         yield from told(watched.look(step, news), journal)
-        yield Progress(training.stage, step.update, run.updates, line(step, pace))
+        yield Progress(training.stage, step.update, run.updates, line(step, pace), figures(step, pace, dev))
         if run.logs(step.update):
-            log(step, pace, journal)
+            log(step, pace, training.scheduled(), journal)
         if run.validates(step.update):
-            position = yield from _validate(training, position, journal)
+            with ema.worn():
+                position = yield from _validate(training, position, dev, journal)
         if run.saves(step.update) or step.stop:
-            _save(training, experiment, position, optimizer, journal)
+            _save(training, experiment, position, optimizer, ema, journal)
         if journal is not None and (run.logs(step.update) or run.saves(step.update)):
             journal.timing(step.update, pace.values())
         if step.stop and step.update < run.updates:
@@ -204,21 +215,23 @@ def _save(
     experiment: ExpDir,
     position: Position,
     optimizer: torch.optim.Optimizer,
+    ema: Ema,
     journal: Journal | None,
 ) -> None:
     """Curves, then the checkpoint, then what is made of it: a kill in between leaves nothing that runs ahead."""
     if journal is not None:
         journal.sync()
         place = experiment.checkpoint(position.update)
-        checkpoint.save(place, training.model, position, training.identity, optimizer)
+        checkpoint.save(place, training.model, position, training.identity, optimizer, ema.shadow)
         if position.best_update == position.update:
             checkpoint.promote(place, experiment.best)
-        checkpoint.prune(experiment, position.update, training.run.keep)
+        spared = best_kept(experiment, training.run.keep_best)
+        checkpoint.prune(experiment, position.update, training.run.keep, spared)
     training.ranks.wait()
 
 
 def _validate(
-    training: Training, position: Position, journal: Journal | None
+    training: Training, position: Position, dev: dict[str, float], journal: Journal | None
 ) -> Generator[Note, None, Position]:
     faults, ranks = deque[str](), training.ranks
     training.model.eval()
@@ -227,6 +240,7 @@ def _validate(
         value = training.validate(faults.append)
     if journal is not None:
         journal.metrics(position.update, {f"dev_{training.measure}": value})
+    dev[training.measure] = value
     best = position.best is None or value < position.best or math.isnan(position.best)
     text = f"{training.stage} update {position.update}: dev {training.measure} {value:.4f}"
     warnings = [line.replace("warning: ", "warning: dev: ", 1) for line in gathered(ranks, faults)]

@@ -1,11 +1,11 @@
 """What a training says while it runs: lines on its updates, its pace, and what its ranks have to tell."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from unispeech_cli.records import Note
 from unispeech_cli.trainer.distributed import Ranks
-from unispeech_cli.trainer.journal import Journal
+from unispeech_cli.trainer.journal import Journal, peak_memory
 from unispeech_cli.trainer.loop import Step
 
 
@@ -40,12 +40,37 @@ def line(step: Step, pace: Pace) -> str:
     return f"loss {step.total:.3f} ({' '.join(terms)}) {pace.speech_per_second:.0f} x real time"
 
 
-def log(step: Step, pace: Pace, journal: Journal | None) -> None:
-    """Write an update down; where the weights stayed as they were `skipped` is 1."""
+# of what is watched, what a live view tells, by the name that it has there
+SHOWN = {"code_perplexity": "perplexity", "blank_share": "blanks", "positive_gap": "gap"}
+
+
+def figures(step: Step, pace: Pace, dev: Mapping[str, float]) -> dict[str, float]:
+    """An update for a live view: `dev` is the last validation's figures, by name."""
+    watched = {SHOWN[name]: value for name, value in step.watched.items() if name in SHOWN}
+    return {
+        "loss": step.total,
+        **step.losses,
+        **{f"dev {name}": value for name, value in dev.items()},
+        **watched,
+        "rate": step.rate,
+        "audio s/s": pace.speech_per_second,
+        "padding %": 100 * pace.values()["padding_share"],
+        "waiting for data %": 100 * pace.waited / max(pace.seconds, 1e-9),
+        "memory MB": peak_memory(),
+    }
+
+
+def log(step: Step, pace: Pace, scheduled: Mapping[str, float], journal: Journal | None) -> None:
+    """Write an update down, with what was on a schedule; where the weights stayed as they were `skipped` is 1."""
     if journal is None:
         return
     losses = {f"loss_{name}": value for name, value in step.losses.items()}
-    rates = {"gradient_norm": step.gradient_norm, "rate": step.rate, "speech_seconds": step.speech}
+    rates = {
+        "gradient_norm": step.gradient_norm,
+        "rate": step.rate,
+        **scheduled,
+        "speech_seconds": step.speech,
+    }
     skipped = {"skipped": 1} if step.skipped else {}
     journal.metrics(step.update, {"loss": step.total, **losses, **step.watched, **rates, **skipped})
     journal.say(f"update {step.update}: {line(step, pace)}")
