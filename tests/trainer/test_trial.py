@@ -67,7 +67,7 @@ def test_the_largest_batches_are_of_the_longest_and_of_the_shortest_cuts() -> No
 def test_what_fits_is_tried_once_and_leaves_nothing() -> None:
     model = tried(room=64_000)
     assert model.seen == [(2, 32_000), (8, 8_000)]
-    assert model.weight.grad is None and float(model.weight) == 1.0
+    assert model.weight.grad is None and model.weight.item() == 1.0
 
 
 def test_what_does_not_fit_is_named_with_its_setting() -> None:
