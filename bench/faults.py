@@ -36,8 +36,8 @@ from unispeech_cli.provenance import hash_file
 from unispeech_cli.trainer.journal import read_lines
 
 STOPPED = 75
-# of the kills: so many while the process starts, so many aimed at a moment of a checkpoint's being written
-START, WRITE = 0.1, 0.3
+# of the kills: so many while the process starts, so many at a moment of a checkpoint's being written, or a validation
+START, WRITE, VALIDATE = 0.1, 0.25, 0.15
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def kills(bench: Bench, plan: Plan, count: int) -> Row:
     exp, seen = bench.exp(f"kills-{plan.processes}"), _Seen()
     while seen.kills < count:
         run = plan.begin(exp)
-        started = _wait(bench.random, run, span)
+        started = _wait(bench.random, run, plan, span)
         if run.poll() is not None:
             break
         _kill(bench.random, run, plan)
@@ -102,8 +102,11 @@ def kills(bench: Bench, plan: Plan, count: int) -> Row:
     return Row(f"{seen.kills} SIGKILLs at random instants, {_of(plan)}", f"{seen}; {told}", good)
 
 
-def _wait(chance: random.Random, run: Run, span: float) -> bool:
-    """Until an instant of the start, of the updates, or of a checkpoint's being written; whether it trains."""
+def _wait(chance: random.Random, run: Run, plan: Plan, span: float) -> bool:
+    """Until an instant of the start, of the updates, of a checkpoint's being written, of a validation.
+
+    Returns whether it trains.
+    """
     kind = chance.random()
     if kind < START:
         run.until(lambda: False, chance.uniform(0, 1))
@@ -111,10 +114,20 @@ def _wait(chance: random.Random, run: Run, span: float) -> bool:
     # what a kill left of a checkpoint is swept away first
     run.until(lambda: run.trains() and not writes(run.exp))
     run.until(lambda: False, chance.uniform(0, span))
-    if kind > 1 - WRITE:
-        run.until(lambda: writes(run.exp), 30)
+    aim = [lambda: writes(run.exp), lambda: _validates(run.exp, plan)][kind > 1 - VALIDATE]
+    if kind > 1 - VALIDATE - WRITE:
+        run.until(aim, 30)
         run.until(lambda: False, chance.uniform(0, 0.02))
     return True
+
+
+def _validates(exp: ExpDir, plan: Plan) -> bool:
+    """Whether the last that was written down is an update whose validation is due and not written down."""
+    lines = read_lines(exp.metrics)
+    if not lines or "loss" not in lines[-1] or writes(exp):
+        return False
+    last = lines[-1]["update"]
+    return last * plan.validations // plan.updates > (last - 1) * plan.validations // plan.updates
 
 
 def _kill(chance: random.Random, run: Run, plan: Plan) -> None:
@@ -141,11 +154,7 @@ class _Seen:
         self.kills += 1
         self.writing += started and writes(exp)
         self.unreadable += len(unreadable(exp))
-        lines = read_lines(exp.metrics)
-        validations = max(2, plan.updates // 10)
-        if started and lines and "loss" in lines[-1] and not writes(exp):
-            last = lines[-1]["update"]
-            self.validating += last * validations // plan.updates > (last - 1) * validations // plan.updates
+        self.validating += started and _validates(exp, plan)
 
     def __str__(self) -> str:
         return (

@@ -75,11 +75,14 @@ class Plan:
     processes: int = 1
     more: tuple[str, ...] = ()
 
+    @property
+    def validations(self) -> int:
+        return max(2, self.updates // 10)
+
     def settings(self) -> list[str]:
         encoder = [f"model.encoder.{name}={value}" for name, value in ENCODER.items()]
         data = ["seconds_per_batch=4", "seconds_per_update=8", "min_seconds=0.1", "workers=2"]
-        validations = max(2, self.updates // 10)
-        run = [f"updates={self.updates}", "log_every=1", "save_every=5", f"validations={validations}"]
+        run = [f"updates={self.updates}", "log_every=1", "save_every=5", f"validations={self.validations}"]
         return [
             "model.frontend.channels=8",
             *encoder,
