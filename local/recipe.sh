@@ -8,7 +8,7 @@
 # and, where they are set, $units that are learnt and $score_options of `unispeech score`.
 . local/jobs.sh
 
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 ? 1 : $(nproc)))}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((jobs > 1 || ngpu > 1 ? 1 : $(nproc)))}
 
 at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 
@@ -44,13 +44,25 @@ tuning() { # tuning SYSTEM TARGET
 # encoder SYSTEM [TARGET]: what a system is fine-tuned from; nothing where it is trained from scratch
 encoder() { [ ! -e "$conf/$1-pretrain.yaml" ] || echo "$exp/$1/pretrain"; }
 
+# launch COMMAND...: unispeech, with --ngpu N in N processes that train one model; 75 where it was told to stop
+launch() {
+  local code=0 told=
+  if [ "$ngpu" -le 1 ]; then nice -n "${niceness:-0}" unispeech "$@"; return; fi
+  told=$(mktemp -u)
+  # without --redirects and --tee torchrun of torch 1.13 does not start on Python 3.11; its own code is always 1
+  UNISPEECH_STOPPED=$told nice -n "${niceness:-0}" torchrun --standalone --nproc_per_node "$ngpu" --redirects 9:1 --tee 9:1 \
+    -m unispeech_cli "$@" || code=$?
+  [ ! -e "$told" ] || { rm "$told"; return 75; }
+  return "$code"
+}
+
 # where trainings share the cores, what is trained from scratch goes before: it has the longest way to go
 pretrain() { # pretrain SYSTEM [TARGET]
-  nice -n "$((jobs > 1 ? 5 : 0))" unispeech pretrain "$(encoder "$@")" --preset "$preset" $(pretraining "$@") --set "run.seed=$seed" --device "$device"
+  niceness=$((jobs > 1 ? 5 : 0)) launch pretrain "$(encoder "$@")" --preset "$preset" $(pretraining "$@") --set "run.seed=$seed" --device "$device"
 }
 
 finetune() { # finetune SYSTEM TARGET
-  unispeech finetune "$(tuned "$1" "$2")" --preset "$preset" --config "$(tuning "$1" "$2")" --lang-dir "$(lang_dir "$2")" \
+  launch finetune "$(tuned "$1" "$2")" --preset "$preset" --config "$(tuning "$1" "$2")" --lang-dir "$(lang_dir "$2")" \
     $(finetuning "$2") $(each --init $(encoder "$1" "$2")) --set "run.seed=$seed" --device "$device"
 }
 

@@ -1,4 +1,4 @@
-"""Tests that need k2, panphon or a browser are deselected and counted where it is not; audio that can be learnt."""
+"""Tests that need k2, panphon, a browser or torch's compiler are deselected and counted without; audio that can be learnt."""
 
 import os
 import shutil
@@ -33,11 +33,19 @@ def find_chromium() -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
+def compile_works() -> bool:
+    """Whether this torch compiles layers."""
+    import torch
+
+    return hasattr(torch.nn.Module, "compile")
+
+
 # what a marked test needs, and whether it is here
 NEEDS: dict[str, Callable[[], bool]] = {
     "k2": k2_works,
     "panphon": lambda: find_spec("panphon") is not None,
     "chromium": lambda: find_chromium() is not None,
+    "compile": compile_works,
 }
 
 

@@ -31,6 +31,7 @@ pretrain_hours="en=1350 es=168 fr=353 it=90 ky=17 nl=29 ru=55 sv=3 tt=17"  # for
 finetune_hours="es=1 fr=1 it=1 ky=1 nl=1 ru=1 sv=1 tt=1"
 seed=1
 device=cpu
+ngpu=1             # GPUs of one training, with --device cuda; with cpu its processes
 nj=2               # processes of prepare
 jobs=              # trainings at once; 3 with --mini, else 1
 hours=en=1.2,it=0.025  # of the mini corpora
@@ -63,7 +64,7 @@ if [ -n "$setting" ]; then
 fi
 exp=${exp:-exp}
 [[ $target != *+* ]] || score_options="--by language"
-if $dry_run; then stage=3 stop_stage=4 jobs=1; fi
+if $dry_run; then stage=3 stop_stage=4 jobs=1 ngpu=1; fi
 . local/recipe.sh
 
 # cuts FOLDER SPLIT LANGUAGE...

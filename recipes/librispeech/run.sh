@@ -25,6 +25,7 @@ decode_config=     # settings of decode, as beams
 preset=
 seed=1
 device=cpu
+ngpu=1             # GPUs of one training, with --device cuda; with cpu its processes
 nj=2               # processes of prepare
 jobs=              # trainings at once; 3 with --mini, else 1
 hours=0.6          # of the mini corpus

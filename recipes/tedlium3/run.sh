@@ -24,6 +24,7 @@ decode_config=     # settings of decode, as beams
 preset=
 seed=1
 device=cpu
+ngpu=1             # GPUs of one training, with --device cuda; with cpu its processes
 nj=2               # processes of prepare
 jobs=              # trainings at once; 3 with --mini, else 1
 hours=0.15         # of the mini corpus
@@ -75,7 +76,7 @@ fi
 if at 0 && $mini; then
   log "Stage 0: mini corpora and the encoders"
   make_corpus tedlium3/TEDLIUM_release-3 --text "$lm_utterances"
-  recipes/librispeech/run.sh $librispeech --exp "$init" --seed "$seed" --nj "$nj" --jobs "$jobs" --device "$device" --stop-stage 3 \
+  recipes/librispeech/run.sh $librispeech --exp "$init" --seed "$seed" --nj "$nj" --jobs "$jobs" --device "$device" --ngpu "$ngpu" --stop-stage 3 \
     --systems "$(for system in $systems; do [ "$system" = scratch ] || echo "${system%+}"; done | sort -u | xargs)"
 fi
 

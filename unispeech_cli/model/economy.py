@@ -18,11 +18,11 @@ def through(layer: nn.Module, *inputs: Any, again: bool) -> Any:
     return layer(*inputs)
 
 
-def compile_layers(layers: Iterable[nn.Module]) -> None:
-    """Let torch compile each layer when it is first used. Raises ValueError where this torch cannot."""
+def compile_layers(layers: Iterable[nn.Module], backend: str = "inductor") -> None:
+    """Let torch compile each layer when it is first used, for any length. Raises ValueError where it cannot."""
     if not hasattr(nn.Module, "compile"):
         raise ValueError(
             f"run.compile needs torch 2.2 or newer, this is {torch.__version__}: ./run.sh --env torch2"
         )
     for layer in layers:
-        layer.compile(dynamic=True)
+        layer.compile(dynamic=True, backend=backend)
