@@ -62,9 +62,7 @@ def test_the_same_again_does_nothing_and_others_are_never_overwritten(exp: ExpDi
     said(exp.root, out, last=2)
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
     assert said(exp.root, out, last=2) == [f"{out} is the average of these checkpoints; nothing to do"]
-    with pytest.raises(
-        ValueError, match=r"mean is an average of others \(update 5, update 6\): remove"
-    ):
+    with pytest.raises(ValueError, match=r"mean is an average of others \(update 5, update 6\): remove"):
         said(exp.root, out, last=3)
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
     with pytest.raises(ValueError, match=r"best exists and is no average: name another --out"):
@@ -81,3 +79,15 @@ def test_what_cannot_be_averaged_is_one_line(exp: ExpDir, tmp_path: Path) -> Non
     with pytest.raises(FileNotFoundError, match=r"is no experiment \(no inputs\.json\)"):
         said(tmp_path, tmp_path / "mean", last=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_keeps_the_best_besides_the_last(corpus: Any, minute: list[str], tmp_path: Path) -> None:
+    exp = ExpDir(tmp_path / "exp")
+    run = ["run.updates=12", "run.validations=6", "run.save_every=1", "run.keep=1", "run.keep_best=2"]
+    inputs = FinetuneInputs([corpus.train], [corpus.dev])
+    list(finetune(exp.root, corpus.lang_dir, inputs, overrides=[*minute, *run, "optim.lr=0.01"]))
+    lines = [json.loads(line) for line in exp.metrics.read_text().splitlines()]
+    figures = sorted((line["dev_per"], line["update"]) for line in lines if "dev_per" in line)
+    least = sorted(update for _, update in figures[:2])
+    assert exp.checkpoints() == sorted({*least, 12})
+    assert said(exp.root, tmp_path / "mean", best=2)[-1].endswith(f"updates {least[0]}, {least[1]}")

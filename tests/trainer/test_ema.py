@@ -1,14 +1,24 @@
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
+from unispeech_cli.batches.loader import open_held_out
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.paths import CheckpointDir
+from unispeech_cli.paths import CheckpointDir, ExpDir
+from unispeech_cli.records import Note
+from unispeech_cli.scorer.validation import error_rate
+from unispeech_cli.stages.finetune import FinetuneInputs, finetune
 from unispeech_cli.trainer.checkpoint import Identity, Position, read_weights, restore, save
 from unispeech_cli.trainer.ema import Ema
+from unispeech_cli.trainer.journal import read_lines
 from unispeech_cli.trainer.optim import OptimSettings, make_optimizer, set_rate
+from unispeech_cli.trainer.weights import load_recognizer
 
 IDENTITY = Identity("model: {}\n", TokenTable(("<blk>", "a")))
 
@@ -83,3 +93,37 @@ def test_saved_and_restored_it_goes_on_bit_for_bit(tmp_path: Path) -> None:
     for left, right in ((model.state_dict(), again.state_dict()), (ema.shadow, resumed.shadow)):
         assert left is not None and right is not None
         assert all(torch.equal(value, right[name]) for name, value in left.items())
+
+
+def test_a_training_validates_and_keeps_it_and_resumes_it_bit_for_bit(
+    corpus: Any, minute: list[str], tmp_path: Path
+) -> None:
+    settings = [*minute, "optim.ema=0.5", "run.keep=9", "run.validations=3"]
+
+    def train(exp: ExpDir) -> list[str]:
+        inputs = FinetuneInputs([corpus.train], [corpus.dev])
+        records = finetune(exp.root, corpus.lang_dir, inputs, overrides=settings)
+        return [record.text for record in records if isinstance(record, Note)]
+
+    whole, resumed = ExpDir(tmp_path / "whole"), ExpDir(tmp_path / "resumed")
+    train(whole)
+    shutil.copytree(whole.root, resumed.root)
+    shutil.rmtree(resumed.checkpoint(6).root)
+    assert f"continuing {resumed.root} from update 4" in train(resumed)
+    for place in ("checkpoint-6", "best"):
+        for path in (whole.root / place).iterdir():
+            assert path.read_bytes() == (resumed.root / place / path.name).read_bytes()
+    assert whole.metrics.read_bytes() == resumed.metrics.read_bytes()
+    last = whole.checkpoint(6)
+    assert not torch.equal(load_file(last.weights)["head.weight"], load_file(last.trained)["head.weight"])
+    model, tokens = load_recognizer(whole.root)
+    best = int(json.loads(whole.best.state.read_text())["position"]["best_update"])
+    assert torch.equal(model.head.weight, load_file(whole.checkpoint(best).weights)["head.weight"])
+    assert not whole.best.trained.exists()
+    # what was validated is the average
+    held_out = open_held_out([corpus.dev], tokens, 20.0)
+    heard = error_rate(model.recognize, held_out.batches(torch.device("cpu"), print)).fraction
+    figures = [
+        line["dev_per"] for line in read_lines(whole.metrics) if line["update"] == best and "dev_per" in line
+    ]
+    assert figures == [heard]
