@@ -1,4 +1,4 @@
-"""Tests that need k2, panphon, a browser or torch's compiler are deselected and counted without; audio that can be learnt."""
+"""Tests that need k2, panphon, a browser or a compiling torch are deselected and counted; audio that can be learnt."""
 
 import os
 import shutil
