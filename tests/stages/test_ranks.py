@@ -85,7 +85,7 @@ def both(*commands: Sequence[Sequence[object]]) -> list[tuple[list[str], str]]:
                 text=True,
             )
         )
-    ended = [process.communicate(timeout=120) for process in started]
+    ended = [process.communicate(timeout=300) for process in started]
     return [(out.split("--\n"), err) for out, err in ended]
 
 

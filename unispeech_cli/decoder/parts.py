@@ -1,7 +1,7 @@
 """A decode in parts: which cuts are a shard's, what it leaves, and the decode directory that all of them make."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,7 @@ def merge_decoded(out: Path, parts: Sequence[Part]) -> Records:
 
 
 def _decoded(found: Mapping[str, Any]) -> Decoded:
-    return Decoded(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-    )
+    return replace(Decoded(**found), test_sets=tuple(found["test_sets"]), settings=tuple(found["settings"]))
 
 
 def _joined(parts: Sequence[Part], test_set: str, setting: str) -> list[Hypothesis]:

@@ -73,8 +73,9 @@ class Means:
 
 def read_means(found: Mapping[str, Any]) -> Means:
     """What `Means.to_json` has written."""
-    files = (found[name] and Path(found[name]) for name in ("lexicon", "inventory"))
-    return Means(found["units"], found["vocab"], *files, build(PhonemizeSettings, found["settings"]))
+    lexicon, inventory = (found[name] and Path(found[name]) for name in ("lexicon", "inventory"))
+    settings = build(PhonemizeSettings, found["settings"])
+    return Means(found["units"], found["vocab"], lexicon, inventory, settings)
 
 
 def is_made(lang: LangDir, wanted: Mapping[str, Any]) -> bool:

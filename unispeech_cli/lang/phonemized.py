@@ -92,7 +92,7 @@ class Tally:
     unlabelled: int = 0
     switched: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    dropped_seconds: Counter[str] = field(default_factory=Counter)
+    dropped_seconds: dict[str, float] = field(default_factory=dict)
 
     def settle(self, outcome: Outcome) -> None:
         """Count a cut with its units, or a drop."""
@@ -100,7 +100,8 @@ class Tally:
         self.switched += outcome.switched
         if outcome.dropped:
             self.dropped[outcome.dropped.reason] += 1
-            self.dropped_seconds[outcome.dropped.reason] += outcome.seconds
+            lost = self.dropped_seconds.get(outcome.dropped.reason, 0.0)
+            self.dropped_seconds[outcome.dropped.reason] = lost + outcome.seconds
         else:
             self.cuts += 1
             self.seconds += outcome.seconds
@@ -166,7 +167,7 @@ def tables(tallies: Sequence[Tally], unknown: Mapping[str, Mapping[tuple[str, st
     rows: list[Row] = []
     reasons: list[Row] = []
     for tally in tallies:
-        hours, lost = _hours(tally.seconds), _hours(tally.dropped_seconds.total())
+        hours, lost = _hours(tally.seconds), _hours(sum(tally.dropped_seconds.values()))
         counts = (tally.units, tally.unlabelled, tally.switched, tally.dropped.total())
         rows.append((tally.name, tally.cuts, hours, *counts, lost))
         for reason, count in tally.dropped.most_common():
