@@ -148,6 +148,17 @@ def test_samples_that_are_no_sound_cost_that_cut(tones: Tones, tmp_path: Path) -
     assert [fault.partition(",")[0] for fault in faults] == [f"noise-{number} {said}" for number in range(3)]
 
 
+def test_what_is_left_of_a_batch_keeps_its_own_audio(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "cv-es_cuts_train-3.wav").unlink()
+    (batch,) = inference_batches(read_cuts(manifest), 100.0, TABLE, on_fault=[].append)
+    assert len(batch.cut_ids) == len(SPOKEN) - 1
+    # the longest was not read: no sample more than those that are there need
+    assert batch.wave_BS.shape == (len(SPOKEN) - 1, int(batch.wave_lengths_B.max()))
+    for cut_id, wave_S, samples in zip(batch.cut_ids, batch.wave_BS, batch.wave_lengths_B, strict=True):
+        wave, _ = soundfile.read(tmp_path / f"{cut_id}.wav", dtype="float32")
+        assert wave_S[:samples].equal(torch.from_numpy(wave)) and not wave_S[samples:].any()
+
+
 def test_a_batch_of_nothing_readable_is_none_and_keeps_its_place(
     sources: list[Source], tmp_path: Path
 ) -> None:

@@ -66,7 +66,8 @@ def _wave(cut: Cut, speed: float, heard: Heard | None) -> Wave:
     if len(wave) < RECEPTIVE_FIELD:
         raise ValueError(f"{len(wave)} samples at 16 kHz; the model needs {RECEPTIVE_FIELD}")
     # NaN and overflow survive the sum
-    power = float(np.dot(wave, wave)) / len(wave)
+    with np.errstate(all="ignore"):
+        power = float(np.dot(wave, wave)) / len(wave)
     if not power <= LOUDEST**2:
         raise ValueError(f"its samples are no sound, which is from -1 to 1: their mean square is {power:g}")
     return wave if heard is None else heard(wave, cut.id)
