@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from unispeech_cli.paths import CheckpointDir, ExpDir
-from unispeech_cli.records import Note
+from unispeech_cli.records import Note, Table
 from unispeech_cli.stages.average import average
 from unispeech_cli.stages.finetune import FinetuneInputs, finetune
+from unispeech_cli.stages.info import info
 from unispeech_cli.trainer.weights import load_recognizer, load_weights
 
 
@@ -44,6 +45,8 @@ def test_the_mean_of_the_last_is_a_checkpoint_to_decode_with(exp: ExpDir, tmp_pa
     assert state["position"]["update"] == 6
     assert list(state["averaged"]) == ["update 5", "update 6"]
     assert not out.optimizer.exists()
+    (told,) = [table for table in info(out.root) if isinstance(table, Table) and table.title == "checkpoint"]
+    assert dict(told.rows)["average of"] == "update 5, update 6"
 
 
 def test_the_mean_of_the_best(exp: ExpDir, tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def _checkpoint(
     yield "encoder", f"{encoder['layers']} layers, {encoder['dim']} wide, {encoder['heads']} heads"
     yield "normalisation", "before each block" if encoder["pre_norm"] else "after each block"
     yield "parameters", sum(map(math.prod, shapes.values()))
+    if "averaged" in state:
+        yield "average of", ", ".join(state["averaged"])
     yield "update", position["update"]
     yield "best", position.get("best")
     yield "best update", position.get("best_update")
