@@ -78,14 +78,15 @@ def test_three_kills_and_it_ends_bit_for_bit_as_undisturbed() -> None:
 def test_asked_to_stop_it_saves_says_so_and_goes_on(train: Train, tmp_path: Path) -> None:
     whole, stopped = ExpDir(tmp_path / "whole"), ExpDir(tmp_path / "stopped")
     train(whole, "run.save_every=4")
-    asked: Iterator[bool] = iter([False, False, True])
-    with pytest.raises(Stopped, match="stopped at update 3, run the same command again"):
+    # neither a validation nor a checkpoint is due
+    asked: Iterator[bool] = iter([False, True])
+    with pytest.raises(Stopped, match="stopped at update 2, run the same command again"):
         train(stopped, "run.save_every=4", asked_to_stop=lambda: next(asked))
-    assert stopped.checkpoints() == [3]
+    assert stopped.checkpoints() == [2]
     # asked during the last update there is nothing left to stop
-    asked = iter([False, False, True])
+    asked = iter([False, False, False, True])
     said = train(stopped, "run.save_every=4", asked_to_stop=lambda: next(asked))
-    assert f"continuing {stopped.root} from update 3" in said
+    assert f"continuing {stopped.root} from update 2" in said
     assert ends(stopped) == ends(whole)
 
 
