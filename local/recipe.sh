@@ -49,9 +49,13 @@ launch() {
   local code=0 told=
   if [ "$ngpu" -le 1 ]; then nice -n "${niceness:-0}" unispeech "$@"; return; fi
   told=$(mktemp -u)
-  # without --redirects and --tee torchrun of torch 1.13 does not start on Python 3.11; its own code is always 1
-  UNISPEECH_STOPPED=$told nice -n "${niceness:-0}" torchrun --standalone --nproc_per_node "$ngpu" --redirects 9:1 --tee 9:1 \
-    -m unispeech_cli "$@" || code=$?
+  # without --redirects and --tee torchrun of torch 1.13 does not start on Python 3.11; its own code is always 1, and of
+  # a SIGUSR1 that is meant for its processes it would die
+  (
+    trap '' USR1
+    UNISPEECH_STOPPED=$told exec nice -n "${niceness:-0}" torchrun --standalone --nproc_per_node "$ngpu" \
+      --redirects 9:1 --tee 9:1 -m unispeech_cli "$@"
+  ) || code=$?
   [ ! -e "$told" ] || { rm "$told"; return 75; }
   return "$code"
 }
