@@ -35,3 +35,18 @@ def test_to_moves_every_tensor() -> None:
     tensors = [value for value in vars(batch).values() if isinstance(value, torch.Tensor)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert (len(tensors), batch.cut_ids) == (5, ("x",))
+
+
+def test_rows_are_a_batch_of_their_own() -> None:
+    examples = [
+        Example(str(n), "es", torch.full((n,), float(n)), torch.ones(n, dtype=torch.long)) for n in (4, 2, 3)
+    ]
+    batch = collate(examples).seeded(1, 2)
+    part = batch.rows(1, 3)
+    assert part.wave_BS.tolist() == [[2, 2, 0], [3, 3, 3]] and part.token_BL.tolist() == [
+        [1, 1, 0],
+        [1, 1, 1],
+    ]
+    assert (part.cut_ids, part.seeds) == (("2", "3"), batch.seeds[1:])
+    assert batch.seeds == collate(examples[:2]).seeded(1, 2).seeds + batch.seeds[2:]
+    assert len({*batch.seeds, *batch.seeded(1, 3).seeds, *batch.seeded(2, 2).seeds}) == 9
