@@ -33,9 +33,9 @@ from safetensors.torch import load_file, save_file
 
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.provenance import hash_file
+from unispeech_cli.stopping import EXIT_AGAIN, TOLD_BY
 from unispeech_cli.trainer.journal import read_lines
 
-STOPPED = 75
 # of the kills: so many while the process starts, so many at a moment of a checkpoint's being written, or a validation
 START, WRITE, VALIDATE = 0.1, 0.25, 0.15
 
@@ -260,8 +260,26 @@ def signals(bench: Bench) -> Iterator[Row]:
         os.kill(run.pid, number)
         code = run.wait()
         told, same = bench.goes_on(exp, plan)
-        good = code == STOPPED and same and "run the same command again" in run.text()
+        good = code == EXIT_AGAIN and same and "run the same command again" in run.text()
         yield Row(number.name, _happened(code, run, bench, told), good)
+
+
+def torchrun_asked(bench: Bench) -> Row:
+    """What torchrun's exit code does not tell, the file does."""
+    plan, exp = replace(bench.plan, processes=2), bench.exp("torchrun-asked")
+    word = bench.root / "stopped"
+    os.environ[TOLD_BY] = str(word)
+    run = plan.begin(exp)
+    run.until(lambda: ExpDir(exp).checkpoint(10).root.exists())
+    os.kill(run.pid, signal.SIGTERM)
+    code = run.wait()
+    del os.environ[TOLD_BY]
+    told, same = bench.goes_on(exp, plan)
+    good = code != 0 and word.exists() and same
+    happened = (
+        f"exit {code}, the file of UNISPEECH_STOPPED is {'' if word.exists() else 'not '}there; again: {told}"
+    )
+    return Row("SIGTERM to torchrun", happened, good)
 
 
 def nan_injected(bench: Bench) -> Iterator[Row]:
@@ -351,6 +369,7 @@ FAULTS: dict[str, Callable[[Bench], "Row | Iterator[Row]"]] = {
     "worker": worker_killed,
     "rank": rank_killed,
     "signals": signals,
+    "torchrun-asked": torchrun_asked,
     "nan": nan_injected,
     "two": two_at_once,
 }
