@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
+import torch
+
 from unispeech_cli.records import Note
 from unispeech_cli.trainer.distributed import Ranks
 from unispeech_cli.trainer.journal import Journal, peak_memory
@@ -57,7 +59,12 @@ def figures(step: Step, pace: Pace, dev: Mapping[str, float]) -> dict[str, float
         "padding %": 100 * pace.values()["padding_share"],
         "waiting for data %": 100 * pace.waited / max(pace.seconds, 1e-9),
         "memory MB": peak_memory(),
+        **_on_gpu(),
     }
+
+
+def _on_gpu() -> dict[str, float]:
+    return {"GPU MB": torch.cuda.max_memory_allocated() // 2**20} if torch.cuda.is_initialized() else {}
 
 
 def log(step: Step, pace: Pace, scheduled: Mapping[str, float], journal: Journal | None) -> None:
