@@ -76,7 +76,7 @@ def test_what_it_learns_can_be_decoded(corpus: Any, minute: list[str], tmp_path:
     assert notes[:3] == [
         "labelled: 6 cuts, 0.00 h; 0 outside 0.1 .. 20 s",
         "unlabelled: 6 cuts, 0.00 h; 0 outside 0.1 .. 20 s",
-        "an update: 1 batches of 20 s",
+        "an update: 1 batch of 20 s",
     ]
 
 
