@@ -63,8 +63,9 @@ class Cell:
 @dataclass(frozen=True)
 class Measured:
     parameters: int
-    # of an update, the median
+    # of an update, the median: by the clock, and of processors
     seconds: float
+    cpu: float
     # MiB: of the whole process or GPU, and what the updates added
     peak: float
     added: float
@@ -129,19 +130,20 @@ def measure(cell: Cell) -> Measured:
     model = UniSpeech(settings, TOKENS).to(cell.device).train()
     parameters = sum(weight.numel() for weight in model.parameters())
     largest = find_largest(cell, model) if cell.largest else 0
-    before, times, losses = peak_mib(cell.device), [], None
+    before, times, cpu, losses = peak_mib(cell.device), [], [], None
     updates = updates_of(model, cell, batch_of(cell.rows, cell.seconds), print)
     for _ in range(cell.updates + 1):
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         told = next(updates)
         if cell.device != "cpu":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - busy)
         losses = losses or told
     peak = peak_mib(cell.device)
-    return Measured(
-        parameters, sorted(times[1:])[(cell.updates - 1) // 2], peak, peak - before, losses or {}, largest
-    )
+    middle = (cell.updates - 1) // 2
+    took = sorted(times[1:])[middle], sorted(cpu[1:])[middle]
+    return Measured(parameters, *took, peak, peak - before, losses or {}, largest)
 
 
 def peak_mib(device: str) -> float:
@@ -191,7 +193,8 @@ def line(cell: Cell, found: Measured, options: argparse.Namespace) -> str:
     told = " ".join(f"{name} {value:.3f}" for name, value in found.losses.items())
     parts = [
         f"{cell.preset:5} {cell.precision:7} {cell.seconds:4.0f} s x {cell.rows} {cell.who:12}",
-        f"{found.parameters / 1e6:7.2f} M  {found.seconds:7.2f} s an update  {heard / found.seconds:6.1f} x real time",
+        f"{found.parameters / 1e6:7.2f} M  {found.seconds:7.2f} s an update ({found.cpu:6.2f} s CPU)",
+        f"{heard / found.seconds:6.1f} x real time",
         f"peak {found.peak:7.0f} MiB, update {found.added:7.0f}  ({told})",
     ]
     if options.device != "cpu":
@@ -244,7 +247,8 @@ def main() -> None:
             ours, theirs = measured
             print(
                 f"{'':6}transformers / unispeech: time {theirs.seconds / ours.seconds:.2f}, "
-                f"peak {theirs.peak / ours.peak:.2f}, update {theirs.added / max(ours.added, 1.0):.2f}",
+                f"CPU {theirs.cpu / ours.cpu:.2f}, "
+                f"peak {theirs.peak / ours.peak:.2f}, of it the update {theirs.added / max(ours.added, 1.0):.2f}",
                 flush=True,
             )
 
