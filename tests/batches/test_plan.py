@@ -56,6 +56,12 @@ def test_the_plan_is_its_definition(limit: float) -> None:
         assert plan == by_definition(seconds, limit, (3, 1))
 
 
+def test_the_plan_of_more_than_one_block_is_its_definition() -> None:
+    seconds = speech(70_000)
+    plan = [batch.tolist() for batch in epoch_plan(seconds, LIMIT, (1, 0))]
+    assert plan == by_definition(seconds, LIMIT, (1, 0))
+
+
 def padding(batches: Iterator[np.ndarray], seconds: np.ndarray) -> tuple[float, float]:
     padded = [float(seconds[batch].max() * len(batch)) for batch in batches]
     return 1 - float(seconds.sum(dtype=np.float64)) / sum(padded), float(np.mean(padded))

@@ -19,6 +19,8 @@ Array = np.ndarray[Any, Any]
 
 # lengths are sorted as if up to so much longer: other batches each epoch, at little padding
 JITTER = 0.05
+# cuts whose batches are looked for together: what fits into a processor's cache
+_BLOCK = 1 << 15
 # the number, in its seed, of what draws how fast cuts are played
 _SPEEDS = 1
 
@@ -106,18 +108,34 @@ def epoch_plan(seconds_N: Array, seconds_per_batch: float, seed: Sequence[int]) 
 
 def _edges(sorted_N: Array, limit: float) -> list[int]:
     """Where batches begin and end: a batch ends before the cut with which longest x cuts is over the limit."""
-    # no batch that begins with a cut holds more cuts than this
-    most_N = (limit / sorted_N + 2).astype(np.int32)
-    counts = np.arange(1.0, most_N.max(initial=0) + 1)
     edges = [0]
     while edges[-1] < len(sorted_N):
-        start = edges[-1]
-        longest = np.maximum.accumulate(sorted_N[start : start + most_N[start]])
-        over = longest * counts[: len(longest)] > limit
-        # longest x cuts never falls: where the last is not over, none is
-        fitting = int(over.argmax()) if over[-1] else len(longest)
-        edges.append(start + max(fitting, 1))
+        block = edges[-1]
+        fitting = _fitting(sorted_N[block:], limit)
+        while edges[-1] < min(block + _BLOCK, len(sorted_N)):
+            edges.append(edges[-1] + fitting[edges[-1] - block])
     return edges
+
+
+def _fitting(sorted_N: Array, limit: float) -> list[int]:
+    """How many cuts a batch holds that begins with the first, the second and so on, of a block of cuts.
+
+    By bisection, all at once: longest x cuts never falls with more cuts. `longest[k]` is that of 2 ** k in a row.
+    """
+    most = int(min(limit / sorted_N[:_BLOCK].min(), len(sorted_N))) + 2
+    longest = [sorted_N[: _BLOCK + most]]
+    while 2 ** len(longest) <= min(most, len(longest[0])):
+        half = 2 ** (len(longest) - 1)
+        longest.append(np.maximum(longest[-1][:-half], longest[-1][half:]))
+    start_N = np.arange(min(_BLOCK, len(sorted_N)))
+    count_N, top_N = np.zeros_like(start_N), np.zeros(len(start_N))
+    for power in reversed(range(len(longest))):
+        row, more = longest[power], 2**power
+        place_N = start_N + count_N
+        tried_N = np.maximum(top_N, row[np.minimum(place_N, len(row) - 1)])
+        fits_N = (place_N < len(row)) & (tried_N * (count_N + more) <= limit)
+        count_N, top_N = count_N + more * fits_N, np.where(fits_N, tried_N, top_N)
+    return np.maximum(count_N, 1).tolist()
 
 
 class _Walk:
