@@ -27,7 +27,7 @@ trainer.alarms trainer.guard trainer.gradients trainer.loop trainer.trial
 trainer.telling trainer.resuming trainer.session trainer.pretraining trainer.finetuning trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
-decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.memory decoder.biased_graph decoder.nbest
+decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.pruning decoder.memory decoder.biased_graph decoder.nbest
 decoder.rescoring decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches
 decoder.recognition decoder.results decoder.parts decoder.test_sets decoder.transcriber decoder.transcripts
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm

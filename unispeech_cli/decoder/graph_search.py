@@ -15,6 +15,7 @@ from unispeech_cli.decoder.fallback import Heard
 from unispeech_cli.decoder.lattice import Beams, Lattices, best_paths, lattices, scaled
 from unispeech_cli.decoder.memory import check_room
 from unispeech_cli.decoder.nbest import NbestSettings, nbest
+from unispeech_cli.decoder.pruning import pruned
 from unispeech_cli.decoder.rescoring import Grammar, rescored, rescored_texts
 from unispeech_cli.decoder.search import NOTHING, BestPath
 from unispeech_cli.lang.graphs import Graph
@@ -36,6 +37,7 @@ class GraphSearch:
     """Of the language model in the results; None for one result with the scale of the search."""
     grammar: Grammar | None = None
     phrases: Bias | None = None
+    rescored_arcs: int = 30
 
     def __call__(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
         """Paths of each utterance; empty ones without frames, None where no way leads to a final state.
@@ -66,7 +68,7 @@ class GraphSearch:
         return replace(self, graph=self.graph.to(device), grammar=grammar)
 
     def narrowed(self) -> "GraphSearch":
-        """The same search with half the beams and a quarter of the states."""
+        """The same search with half the beams, a quarter of the states and of the arcs that are rescored."""
         beams = self.beams
         narrow = Beams(
             beams.search_beam / 2,
@@ -74,7 +76,7 @@ class GraphSearch:
             max(1, beams.min_active_states // 4),
             max(2, beams.max_active_states // 4),
         )
-        return replace(self, beams=narrow)
+        return replace(self, beams=narrow, rescored_arcs=max(1, self.rescored_arcs // 4))
 
     def _chosen(self, found: Lattices) -> list[list[BestPath | None]]:
         """For each scale the path of each lattice."""
@@ -85,7 +87,7 @@ class GraphSearch:
             return [[_best([text.at(scale) for text in some]) for some in texts] for scale in scales]
         if self.choice == "rescored path":
             assert self.grammar is not None
-            found = rescored(found, self.grammar)
+            found = rescored(pruned(found, self.rescored_arcs), self.grammar)
         if self.grammar is None and self.scales is None:
             return [self._of_lattices(found)]
         return [self._of_lattices(scaled(found, scale)) for scale in scales]

@@ -29,7 +29,7 @@ class Beams:
 
 @dataclass(frozen=True)
 class Lattices:
-    """Lattices of the utterances `rows` of a batch, in their order; the others have no frames.
+    """Lattices of the utterances `rows` of a batch, in their order, over `frames` each; the others have no frames.
 
     `fsas` has `tokens`, what each frame says (-1 on arcs that take no frame), and from a graph with a language
     model `lm_scores`: unscaled, they are in `scores` times `lm_scale`. Auxiliary labels are words if `has_words`.
@@ -37,6 +37,7 @@ class Lattices:
 
     fsas: Lattice
     rows: tuple[int, ...]
+    frames: tuple[int, ...]
     has_words: bool
     lm_scale: float = 1.0
 
@@ -74,7 +75,7 @@ def lattices(
         graph, dense, beams.search_beam, beams.output_beam, beams.min_active_states, beams.max_active_states
     )
     fsas.tokens, fsas.tokens_filler = fsas.labels.clone(), -1
-    return Lattices(fsas, tuple(rows), has_words, lm_scale)
+    return Lattices(fsas, tuple(rows), tuple(lengths[row] for row in rows), has_words, lm_scale)
 
 
 def scaled(found: Lattices, lm_scale: float) -> Lattices:

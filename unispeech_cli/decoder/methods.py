@@ -21,12 +21,16 @@ class SearchSettings:
     """Of the methods that search a graph."""
     prefix: PrefixBeams = field(default_factory=PrefixBeams)
     nbest: NbestSettings = field(default_factory=NbestSettings)
+    rescored_arcs: int = 30
+    """Arcs a frame, at most, of a lattice that is rescored whole: a 4-gram makes some hundred of each."""
     lm_scale: float = 0.6
     """Of the language model in the search, and in the result where no scales are given."""
     bias_bonus: float = 1.0
     """Log-probability that each unit of a likely word gains."""
 
     def __post_init__(self) -> None:
+        if self.rescored_arcs < 1:
+            raise ValueError(f"rescored_arcs is a number of arcs a frame from 1 on, not {self.rescored_arcs}")
         if self.bias_bonus < 0:
             raise ValueError(f"a bias bonus of {self.bias_bonus:g}: it is a log-probability from 0 on")
 

@@ -135,6 +135,7 @@ def _word_search(
         method.scales,
         _rescoring(method, vocabulary, device),
         expected.phrases,
+        settings.rescored_arcs,
     )
     return search, vocabulary
 

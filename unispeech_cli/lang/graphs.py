@@ -5,6 +5,7 @@ On disk a graph is safetensors: `arcs` (arc, 4: from, to, label, bits of the sco
 """
 
 import importlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,15 @@ def from_arcs(arcs: Iterable[tuple[int, int, int, int]]) -> Graph:
     rows = torch.tensor(sorted(arcs), dtype=torch.int32)
     columns = [rows[:, :3], torch.zeros_like(rows[:, :1])]
     return import_k2().Fsa(torch.cat(columns, dim=1), aux_labels=rows[:, 3].contiguous())
+
+
+def prune_arcs(graphs: Graph, kept_N: torch.Tensor) -> Graph:
+    """A vector of graphs with those of its arcs, by number, that are kept; states that lie on none go too."""
+    k2 = import_k2()
+    # k2 shows this to Python by posteriors alone, as k2.prune_on_arc_post
+    prune = importlib.import_module("_k2").prune_on_arc_post_double
+    arcs, numbers = prune(graphs.arcs, torch.where(kept_N, 0.0, -2.0).double(), math.exp(-1), True)
+    return k2.utils.fsa_from_unary_function_tensor(graphs, arcs, numbers)
 
 
 def size(graph: Graph) -> dict[str, int]:
