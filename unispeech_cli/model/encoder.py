@@ -146,8 +146,8 @@ class Attention(nn.Module):
 def _attend_plainly(
     query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, dropout: float
 ) -> Tensor:
-    # in place: the scores of a long utterance are by far the largest thing in memory
-    score = (query @ key.transpose(-2, -1)).mul_(query.shape[-1] ** -0.5)
+    # scaled before the product, which fp16 may not hold; then in place: scores are by far the largest thing in memory
+    score = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     if allowed is not None:
         score = score.masked_fill_(~allowed, float("-inf"))
     weight = wide(score).softmax(-1)

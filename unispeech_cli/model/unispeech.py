@@ -261,7 +261,7 @@ def _uniform(lengths_B: Tensor, size: int, seeds: Sequence[int]) -> Tensor:
     if not seeds:
         return torch.rand(len(lengths_B), size, device=lengths_B.device)
     drawn_BT = torch.ones(len(lengths_B), size)
-    for row, chance in enumerate(generators(seeds, "mix", len(lengths_B))):
-        length = int(lengths_B[row])
+    chances = generators(seeds, "mix", len(lengths_B))
+    for row, (length, chance) in enumerate(zip(lengths_B.tolist(), chances, strict=True)):
         drawn_BT[row, :length] = torch.rand(length, generator=chance)
     return drawn_BT.to(lengths_B.device)
