@@ -33,6 +33,7 @@ seed=1
 device=cpu
 ngpu=1             # GPUs of one training, with --device cuda; with cpu its processes
 nj=2               # processes of prepare
+transcode=         # true makes 16 kHz FLAC copies of the clips and trains on those; true with --mini, else false
 jobs=              # trainings at once; 3 with --mini, else 1
 hours=en=1.2,it=0.025  # of the mini corpora
 dev_minutes=3
@@ -55,14 +56,14 @@ case "$setting" in
 esac
 if $mini; then
   dl_dir=${dl_dir:-download/mini/commonvoice} target=${target:-it} conf=${conf:-recipes/commonvoice/conf/mini}
-  preset=${preset:-tiny} jobs=${jobs:-3} pretrain_hours= finetune_hours=
+  preset=${preset:-tiny} jobs=${jobs:-3} transcode=${transcode:-true} pretrain_hours= finetune_hours=
 fi
 dl_dir=${dl_dir:-download/commonvoice} source=${source:-en} target=${target:-ky} conf=${conf:-recipes/commonvoice/conf/paper}
 preset=${preset:-large} jobs=${jobs:-1} vocab=${vocab:-shared}
 if [ -n "$setting" ]; then
   part=source-${source// /+}-$vocab exp=${exp:-exp/$setting-$preset$([ "$setting" = one-to-one ] || echo "-$vocab")}
 fi
-exp=${exp:-exp}
+exp=${exp:-exp} prepare_options="--jobs $nj $([ "${transcode:-false}" = false ] || echo --transcode)"
 [[ $target != *+* ]] || score_options="--by language"
 if $dry_run; then stage=3 stop_stage=4 jobs=1 ngpu=1; fi
 . local/recipe.sh
@@ -131,10 +132,10 @@ fi
 
 if at 1; then
   log "Stage 1: prepare"
-  unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" --jobs "$nj" $(each --language $languages)
+  unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" $prepare_options $(each --language $languages)
   for l in ${target//+/ }; do
     for list in $(lists "$l"); do
-      unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" --jobs "$nj" --language "$l" --split-list "$list"
+      unispeech prepare commonvoice "$dl_dir" --out "$data/manifests" $prepare_options --language "$l" --split-list "$list"
     done
   done
 fi
