@@ -67,7 +67,7 @@ def loud(tones: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_three_kills_and_it_ends_bit_for_bit_as_undisturbed() -> None:
     bench = Path(__file__).parents[2] / "bench" / "faults.py"
-    command = [sys.executable, str(bench), "--only", "kills", "--kills", "3", "--updates", "40"]
+    command = [sys.executable, str(bench), "--only", "kills", "--kills", "3", "--updates", "24"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     row = found.stdout.splitlines()[-1]
     assert row.startswith("| 3 SIGKILLs at random instants, one process | "), found.stdout + found.stderr
