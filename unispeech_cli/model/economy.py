@@ -22,7 +22,7 @@ def compile_layers(layers: Iterable[nn.Module], backend: str = "inductor") -> No
     """Let torch compile each layer when it is first used, for any length. Raises ValueError where it cannot."""
     if not hasattr(nn.Module, "compile"):
         raise ValueError(
-            f"run.compile needs torch 2.2 or newer, this is {torch.__version__}: ./run.sh --env torch2"
+            f"run.compile needs torch 2.2 or newer, this is {torch.__version__}: local/setup.sh --env torch2"
         )
     for layer in layers:
         layer.compile(dynamic=True, backend=backend)
