@@ -253,15 +253,16 @@ def rank_killed(bench: Bench) -> Row:
 
 
 def signals(bench: Bench) -> Iterator[Row]:
-    for number in (signal.SIGTERM, signal.SIGUSR1):
+    for number, group in ((signal.SIGTERM, True), (signal.SIGUSR1, False)):
         plan, exp = bench.plan, bench.exp(number.name)
         run = plan.begin(exp)
         run.until(lambda exp=exp: ExpDir(exp).checkpoint(10).root.exists())
-        os.kill(run.pid, number)
+        run.kill(group, number)
         code = run.wait()
         told, same = bench.goes_on(exp, plan)
         good = code == EXIT_AGAIN and same and "run the same command again" in run.text()
-        yield Row(number.name, _happened(code, run, bench, told), good)
+        to = " to it and its data workers" if group else ""
+        yield Row(f"{number.name}{to}", _happened(code, run, bench, told), good)
 
 
 def torchrun_asked(bench: Bench) -> Row:
