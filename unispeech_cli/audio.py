@@ -6,9 +6,7 @@ something else.
 """
 
 import io
-import math
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from lhotse.augmentation import Resample
 from lhotse.cut import MonoCut
 from numpy.typing import NDArray
 
-from unispeech_cli import archive, mp3
+from unispeech_cli import archive, mp3, truncation
 from unispeech_cli.atomic import atomic_file
 from unispeech_cli.frames import SAMPLE_RATE
 
@@ -86,7 +84,7 @@ def _peek(head: bytes, size: int, source: Source, shown: str) -> AudioInfo:
         raise ValueError(f"{shown}: the file is empty")
     try:
         found = mp3.measure(head, size, lambda: _all_bytes(source))
-        _check_promise(head, size)
+        truncation.check(head, size)
     except ValueError as error:
         raise ValueError(f"{shown}: {error}") from None
     info = AudioInfo(*found) if found else _peek_other(source, shown)
@@ -97,26 +95,6 @@ def _peek(head: bytes, size: int, source: Source, shown: str) -> AudioInfo:
 
 def _all_bytes(source: Source) -> bytes:
     return source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
-
-
-def _check_promise(head: bytes, size: int) -> None:
-    """libsndfile takes a cut-off wav or sphere file for a shorter one; their headers know better."""
-    start, promised = _promise(head)
-    if size - start < promised:
-        raise ValueError(f"truncated: its header promises {promised} bytes, {size - start} are there")
-
-
-def _promise(head: bytes) -> tuple[int, int]:
-    """Where the samples start and how many bytes of them there should be (0: not said)."""
-    if head[:4] == b"RIFF" and (at := head.find(b"data")) > 0:
-        promised = int.from_bytes(head[at + 4 : at + 8], "little")
-        # writers to a pipe cannot know and put the largest number
-        return at + 8, promised if promised < 0x7FFF_F000 else 0
-    if head[:7] == b"NIST_1A" and b"shorten" not in head:
-        fields = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", head)}
-        counts = (b"sample_count", b"channel_count", b"sample_n_bytes")
-        return int(head[8:16]), math.prod(fields.get(name, 1) for name in counts)
-    return 0, 0
 
 
 def _peek_other(source: Source, shown: str) -> AudioInfo:
