@@ -54,7 +54,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=120)[1] for process in processes]
+    said = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     found: list[Found] = [{}, {}]
     for rank in range(2):

@@ -46,12 +46,12 @@ def test_a_rank_that_dies_ends_the_job_and_another_number_of_ranks_does_not_go_o
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not exp.checkpoint(2).root.exists():
         assert launcher.poll() is None and time.monotonic() < deadline, launcher.communicate()[1]
         time.sleep(0.05)
     os.kill(workers(launcher)[1], signal.SIGKILL)
-    said = launcher.communicate(timeout=40)[1]
+    said = launcher.communicate(timeout=120)[1]
     assert launcher.returncode == 1
     assert "an update: 2 ranks x 1 batch of 10 s" in said.splitlines()
     assert re.search(
