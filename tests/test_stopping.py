@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -46,3 +48,29 @@ def test_stopped_is_exit_75_one_line_and_word_left(
             _run(work)
         assert (ended.value.code, *capsys.readouterr()) == (75, "", told)
     assert (tmp_path / "stopped").is_file()
+
+
+SERVANT = """
+import os, signal, sys, time
+from unispeech_cli.stopping import serve
+parent = os.getpid()
+if os.fork():
+    print("begun", flush=True)
+    time.sleep(60)
+serve(parent)
+os.kill(os.getpid(), signal.SIGTERM)
+print("serving", flush=True)
+time.sleep(20)
+print("left behind")
+"""
+
+
+def test_who_serves_is_deaf_and_goes_with_its_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVANT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        # of both, in either order
+        said = parent.stdout.readline() + parent.stdout.readline()
+        parent.kill()
+        # their output ends when the last who holds it has gone
+        assert parent.stdout.read() == ""
+    assert "serving" in said

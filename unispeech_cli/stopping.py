@@ -1,7 +1,9 @@
 """Being asked to stop: SIGTERM and SIGUSR1 are heard when an update is done, and the exit code says "again"."""
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ EXIT_AGAIN = 75
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 # a file that is made when a command ends with EXIT_AGAIN: torchrun's own exit code does not tell
 TOLD_BY = "UNISPEECH_STOPPED"
+# of linux/prctl.h
+PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
@@ -46,10 +50,17 @@ def listening() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def deaf() -> None:
-    """In a process that works for another: whoever is asked to stop ends it in time."""
+def serve(parent: int) -> None:
+    """In a process that works for another: deaf to these signals, and gone when its parent is, however that ends.
+
+    A killed parent ends nobody; on Linux the kernel is asked to. Where it has gone already, this process ends here.
+    """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def leave_word() -> None:

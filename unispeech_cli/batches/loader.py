@@ -1,5 +1,6 @@
 """Manifests -> batches: by plan for training, by duration for decoding and validation."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from unispeech_cli.batches.plan import Planned, endless_plan
 from unispeech_cli.batches.reading import Loaded, load
 from unispeech_cli.batches.source import LoaderSettings, Source, check_units, pools
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.stopping import deaf
+from unispeech_cli.stopping import serve
 
 OnFault = Callable[[str], None]
 
@@ -69,7 +70,7 @@ def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Itera
         sampler=plan,
         batch_size=None,
         num_workers=ahead.workers,
-        worker_init_fn=_unmoved,
+        worker_init_fn=partial(_serve, os.getpid()),
         # the loader draws a seed for its workers; the training's own generator must not move on a resume
         generator=torch.Generator(),
         **prefetch,
@@ -78,9 +79,9 @@ def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Itera
         yield from loader
 
 
-def _unmoved(worker: int) -> None:
-    """Whoever is asked to stop, with all its processes as SLURM asks, still reads what it needs for its update."""
-    deaf()
+def _serve(parent: int, worker: int) -> None:
+    """A reader lives as long as its training: asked to stop, as SLURM asks all processes, it reads what is needed."""
+    serve(parent)
 
 
 @contextmanager
