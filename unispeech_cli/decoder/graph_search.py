@@ -38,6 +38,7 @@ class GraphSearch:
     grammar: Grammar | None = None
     phrases: Bias | None = None
     rescored_arcs: int = 30
+    swept_arcs: int = 300
 
     def __call__(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
         """Paths of each utterance; empty ones without frames, None where no way leads to a final state.
@@ -56,6 +57,8 @@ class GraphSearch:
         )
         if found is not None:
             found = with_phrases(found, self.phrases) if self.phrases else found
+            # under the same name: the whole lattice is gone before it is scored anew
+            found = pruned(found, self._arcs_per_frame) if self._arcs_per_frame else found
             columns = self._chosen(found)
             for number, row in enumerate(found.rows):
                 paths = [path for column in columns if (path := column[number]) is not None]
@@ -68,7 +71,7 @@ class GraphSearch:
         return replace(self, graph=self.graph.to(device), grammar=grammar)
 
     def narrowed(self) -> "GraphSearch":
-        """The same search with half the beams, a quarter of the states and of the arcs that are rescored."""
+        """The same search with half the beams, a quarter of the states and of the arcs that are kept."""
         beams = self.beams
         narrow = Beams(
             beams.search_beam / 2,
@@ -76,7 +79,15 @@ class GraphSearch:
             max(1, beams.min_active_states // 4),
             max(2, beams.max_active_states // 4),
         )
-        return replace(self, beams=narrow, rescored_arcs=max(1, self.rescored_arcs // 4))
+        rescored_arcs, swept_arcs = max(1, self.rescored_arcs // 4), max(1, self.swept_arcs // 4)
+        return replace(self, beams=narrow, rescored_arcs=rescored_arcs, swept_arcs=swept_arcs)
+
+    @property
+    def _arcs_per_frame(self) -> int | None:
+        """What is kept of a lattice that is not only gone through once; None for all of it."""
+        if self.choice == "rescored path":
+            return self.rescored_arcs
+        return self.swept_arcs if len(self.scales or ()) > 1 else None
 
     def _chosen(self, found: Lattices) -> list[list[BestPath | None]]:
         """For each scale the path of each lattice."""
@@ -87,7 +98,7 @@ class GraphSearch:
             return [[_best([text.at(scale) for text in some]) for some in texts] for scale in scales]
         if self.choice == "rescored path":
             assert self.grammar is not None
-            found = rescored(pruned(found, self.rescored_arcs), self.grammar)
+            found = rescored(found, self.grammar)
         if self.grammar is None and self.scales is None:
             return [self._of_lattices(found)]
         return [self._of_lattices(scaled(found, scale)) for scale in scales]

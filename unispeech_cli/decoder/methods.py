@@ -23,14 +23,16 @@ class SearchSettings:
     nbest: NbestSettings = field(default_factory=NbestSettings)
     rescored_arcs: int = 30
     """Arcs a frame, at most, of a lattice that is rescored whole: a 4-gram makes some hundred of each."""
+    swept_arcs: int = 300
+    """The same of one on which several scales of the language model are tried."""
     lm_scale: float = 0.6
     """Of the language model in the search, and in the result where no scales are given."""
     bias_bonus: float = 1.0
     """Log-probability that each unit of a likely word gains."""
 
     def __post_init__(self) -> None:
-        if self.rescored_arcs < 1:
-            raise ValueError(f"rescored_arcs is a number of arcs a frame from 1 on, not {self.rescored_arcs}")
+        if min(self.rescored_arcs, self.swept_arcs) < 1:
+            raise ValueError("rescored_arcs and swept_arcs are numbers of arcs a frame, from 1 on")
         if self.bias_bonus < 0:
             raise ValueError(f"a bias bonus of {self.bias_bonus:g}: it is a log-probability from 0 on")
 

@@ -1,4 +1,4 @@
-"""Lattices cut down to what rescoring can hold: so many arcs for each frame, those that the best paths go through.
+"""Lattices cut down to what later work can hold: so many arcs for each frame, those that the best paths go through.
 
 An unsure model leaves thousands of arcs a frame within a beam that leaves a sure one ten.
 """

@@ -136,6 +136,7 @@ def _word_search(
         _rescoring(method, vocabulary, device),
         expected.phrases,
         settings.rescored_arcs,
+        settings.swept_arcs,
     )
     return search, vocabulary
 
