@@ -6,7 +6,7 @@
 #   lm_text              files of text, and manifests of transcripts
 #   lm_words             files that name the words of the language model; nothing, to take those of the text
 lm=$data/lm
-scales=${scales:-0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.2,1.5}
+scales=${scales:-0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.2,1.5,2.0}
 
 # the n-gram orders that the methods take: one that HLG is composed of, one for rescoring
 lm_orders() {
