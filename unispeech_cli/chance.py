@@ -1,9 +1,13 @@
-"""Chance that belongs to an utterance: draws of a row are a function of its seed, whatever its batch."""
+"""Chance that belongs to an utterance: draws of a row are a function of its seed, whatever its batch.
+
+Legend: B utterances, T frames.
+"""
 
 import hashlib
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 
 def generators(
@@ -22,3 +26,17 @@ def mixed(*parts: int | str) -> int:
     """A seed from 0 to 2**63 - 1 made of several things; another one in any of them gives another seed."""
     digest = hashlib.blake2b(" ".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def uniform(lengths_B: Tensor, size: int, seeds: Sequence[int], purpose: str) -> Tensor:
+    """From 0 to 1 for the frames of each row, (B, T) on the device of `lengths_B`; 1 in the padding.
+
+    Drawn by the rows' generators, on the CPU, so that it does not depend on the padding; without seeds by torch's.
+    """
+    if not seeds:
+        return torch.rand(len(lengths_B), size, device=lengths_B.device)
+    drawn_BT = torch.ones(len(lengths_B), size)
+    chances = generators(seeds, purpose, len(lengths_B))
+    for row, (length, chance) in enumerate(zip(lengths_B.tolist(), chances, strict=True)):
+        drawn_BT[row, :length] = torch.rand(length, generator=chance)
+    return drawn_BT.to(lengths_B.device)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unispeech_cli.chance import generators
 from unispeech_cli.model.exact import exactly, wide
 
 
@@ -91,9 +92,10 @@ class Quantizer(nn.Module):
 
 
 def gumbel_noise(
-    lengths_B: Tensor, size: int, settings: QuantizerSettings, chances: Sequence[torch.Generator | None]
+    lengths_B: Tensor, size: int, settings: QuantizerSettings, seeds: Sequence[int], purpose: str
 ) -> Tensor:
-    """Noise for the frames of each row, drawn by the row's own generator; 0 in the padding. (B, T, G, V)."""
+    """Noise for the frames of each row, drawn by the row's own seed; 0 in the padding. (B, T, G, V)."""
+    chances = generators(seeds, purpose, len(lengths_B), lengths_B.device)
     wait_BTGV = torch.ones(len(lengths_B), size, settings.groups, settings.entries, device=lengths_B.device)
     for row, length in enumerate(lengths_B.tolist()):
         # what is drawn for an utterance must not depend on the padding of its batch

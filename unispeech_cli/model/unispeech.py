@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unispeech_cli.chance import generators
+from unispeech_cli.chance import generators, uniform
 from unispeech_cli.model.economy import compile_layers
 from unispeech_cli.model.encoder import Encoder, EncoderSettings
 from unispeech_cli.model.exact import LayerNorm, exactly, wide
@@ -109,10 +109,7 @@ class Context(nn.Module):
         self.encoder = Encoder(settings.encoder)
 
     def spare(self, *, recompute: bool, compiled: bool) -> None:
-        """Keep no activations of layers, have those of the context network compiled: the same for less.
-
-        Raises ValueError where this torch cannot compile.
-        """
+        """The same for less: see `economy`, which raises ValueError where this torch cannot compile."""
         self.frontend.recomputes = self.encoder.recomputes = recompute
         if compiled:
             compile_layers(self.encoder.layers)
@@ -150,9 +147,7 @@ class UniSpeech(nn.Module):
     def __init__(self, settings: UniSpeechSettings, num_tokens: int) -> None:
         super().__init__()
         self.settings = settings
-        self.temperature = 2.0
-        self.replace = 0.5
-        self.mixes_in_evaluation = False
+        self.temperature, self.replace, self.mixes_in_evaluation = 2.0, 0.5, False
         self.context = Context(settings.context)
         self.quantizer: Quantizer | None = None
         dim = settings.encoder.dim
@@ -214,13 +209,14 @@ class UniSpeech(nn.Module):
         if self.quantizer is None:
             return None, None, None
         dropped_BTC = F.dropout(feature_BTC, self.settings.feature_dropout, self.training)
+        size = feature_BTC.shape[1]
         if noise_BTGV is None:
-            noise_BTGV = self._noise(frame_lengths_B, feature_BTC.shape[1], seeds, "noise")
+            noise_BTGV = self._noise(frame_lengths_B, size, seeds, "noise")
         codes = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
         positive = None
         if self.settings.draws == 2 and self.training:
-            noise_BTGV = self._noise(frame_lengths_B, feature_BTC.shape[1], seeds, "noise of the positives")
-            drawn = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
+            other_BTGV = self._noise(frame_lengths_B, size, seeds, "noise of the positives")
+            drawn = self.quantizer(dropped_BTC, self.temperature, other_BTGV)
             positive = self._project(drawn), drawn.code_BTG
         return codes, self._project(codes), positive
 
@@ -229,8 +225,7 @@ class UniSpeech(nn.Module):
         if not seeds or not self.training:
             return None
         assert self.settings.quantizer is not None
-        chances = generators(seeds, purpose, len(seeds), frame_lengths_B.device)
-        return gumbel_noise(frame_lengths_B, size, self.settings.quantizer, chances)
+        return gumbel_noise(frame_lengths_B, size, self.settings.quantizer, seeds, purpose)
 
     def _project(self, codes: Codes) -> Tensor:
         return self.project_target(self.project_codes(codes.vector_BTE))
@@ -251,17 +246,6 @@ class UniSpeech(nn.Module):
         if self.settings.quantizer.space == "shared":
             raise ValueError("model.quantizer.space shared needs replace.r 0: q has not the dimensions of c")
         if swapped_BT is None:
-            swapped_BT = _uniform(frame_lengths_B, context_BTD.shape[1], seeds) < self.replace
+            swapped_BT = uniform(frame_lengths_B, context_BTD.shape[1], seeds, "mix") < self.replace
         swapped_BT = swapped_BT & length_mask(frame_lengths_B, context_BTD.shape[1])
         return torch.where(swapped_BT[:, :, None], quantized_BTD.to(context_BTD.dtype), context_BTD)
-
-
-def _uniform(lengths_B: Tensor, size: int, seeds: Sequence[int]) -> Tensor:
-    """From 0 to 1, for each frame (B, T)."""
-    if not seeds:
-        return torch.rand(len(lengths_B), size, device=lengths_B.device)
-    drawn_BT = torch.ones(len(lengths_B), size)
-    chances = generators(seeds, "mix", len(lengths_B))
-    for row, (length, chance) in enumerate(zip(lengths_B.tolist(), chances, strict=True)):
-        drawn_BT[row, :length] = torch.rand(length, generator=chance)
-    return drawn_BT.to(lengths_B.device)
