@@ -14,6 +14,7 @@ from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.records import Note
 from unispeech_cli.scorer.validation import error_rate
 from unispeech_cli.stages.finetune import FinetuneInputs, finetune
+from unispeech_cli.stages.pretrain import PretrainInputs, pretrain
 from unispeech_cli.trainer.checkpoint import Identity, Position, read_weights, restore, save
 from unispeech_cli.trainer.ema import Ema
 from unispeech_cli.trainer.journal import read_lines
@@ -127,3 +128,17 @@ def test_a_training_validates_and_keeps_it_and_resumes_it_bit_for_bit(
         line["dev_per"] for line in read_lines(whole.metrics) if line["update"] == best and "dev_per" in line
     ]
     assert figures == [heard]
+
+
+def test_training_is_the_same_with_it_and_validation_is_not(
+    corpus: Any, minute: list[str], tmp_path: Path
+) -> None:
+    def curves(name: str, *more: str) -> list[dict[str, Any]]:
+        inputs = PretrainInputs([], [corpus.unlabelled], [corpus.dev])
+        settings = [*minute, "objective.alpha=0", "run.updates=2", "run.validations=1", *more]
+        list(pretrain(tmp_path / name, corpus.lang_dir, inputs, overrides=settings))
+        return read_lines(ExpDir(tmp_path / name).metrics)
+
+    plain, averaged = curves("plain"), curves("averaged", "optim.ema=0.9")
+    assert plain[:2] == averaged[:2]
+    assert plain[2]["dev_contrastive"] != averaged[2]["dev_contrastive"]
