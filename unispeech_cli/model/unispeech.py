@@ -212,8 +212,7 @@ class UniSpeech(nn.Module):
         size = feature_BTC.shape[1]
         if noise_BTGV is None:
             noise_BTGV = self._noise(frame_lengths_B, size, seeds, "noise")
-        codes = self.quantizer(dropped_BTC, self.temperature, noise_BTGV)
-        positive = None
+        codes, positive = self.quantizer(dropped_BTC, self.temperature, noise_BTGV), None
         if self.settings.draws == 2 and self.training:
             other_BTGV = self._noise(frame_lengths_B, size, seeds, "noise of the positives")
             drawn = self.quantizer(dropped_BTC, self.temperature, other_BTGV)
