@@ -89,8 +89,9 @@ def readers_alive() -> Iterator[None]:
     """Within it the death of a process that reads audio is an OSError; torch tells it wherever the signal comes."""
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionResetError, EOFError) as error:
+        # the latter two come where it died while it handed a batch over
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         cure = "the system ends such when memory is short: fewer data.workers or a lower data.prefetch"
         raise OSError(f"a process that reads audio has died; {cure}; the same command goes on") from None
