@@ -18,7 +18,8 @@ lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar
 lang.validation lang.word_graph
 batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
 batches.feeding batches.reading batches.loader batches.worst
-model.activation model.exact model.economy model.statistics model.frontend model.masking model.encoder model.quantizer model.head
+model.activation model.exact model.economy model.statistics model.frontend model.masking
+model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks
 objective.contrastive objective.ctc objective.unispeech
 trainer.schedule trainer.optim trainer.ema trainer.checkpoint trainer.weights trainer.distributed trainer.precision
@@ -27,7 +28,8 @@ trainer.alarms trainer.guard trainer.gradients trainer.loop trainer.trial
 trainer.telling trainer.resuming trainer.session trainer.pretraining trainer.finetuning trainer.forecast
 decoder.search decoder.timing decoder.formats decoder.segments decoder.forced
 decoder.hypotheses decoder.heard
-decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.pruning decoder.memory decoder.biased_graph decoder.nbest
+decoder.bias decoder.phrases decoder.beam decoder.lattice decoder.pruning decoder.memory
+decoder.biased_graph decoder.nbest
 decoder.rescoring decoder.scales decoder.methods decoder.fallback decoder.graph_search decoder.searches
 decoder.recognition decoder.results decoder.parts decoder.test_sets decoder.transcriber decoder.transcripts
 scorer.edits scorer.alignment scorer.rates scorer.bootstrap scorer.significance scorer.icefall scorer.glm
