@@ -48,6 +48,13 @@ def test_other_settings_are_named(exp: ExpDir, train: Path, settings: str, diffe
     assert exp.settings.read_text() == SETTINGS
 
 
+def test_how_audio_is_read_ahead_may_change(exp: ExpDir, train: Path) -> None:
+    elsewhere = (
+        SETTINGS.replace("updates: 10", "updates: 10\n  keep: 5") + "data:\n  workers: 8\n  prefetch: 4\n"
+    )
+    claim(exp, Identity(elsewhere, MINE.tokens), {"train": [train], "dev": []}, None)
+
+
 def test_a_setting_that_did_not_exist_then_counts_with_its_default(exp: ExpDir, train: Path) -> None:
     newer = SETTINGS.replace("  lr: 0.001\n", "  lr: 0.001\n  decay: all\n") + "guard:\n  most_skipped: 10\n"
     inputs = {"train": [train], "dev": []}

@@ -15,6 +15,9 @@ from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.provenance import hash_file, hash_manifest
 from unispeech_cli.trainer.checkpoint import Identity
 
+# settings that move nothing that is trained: another machine may want others
+FREE = {"data.workers", "data.prefetch", "run.keep", "run.keep_best"}
+
 
 @contextmanager
 def held(experiment: ExpDir) -> Iterator[None]:
@@ -45,7 +48,8 @@ def claim(
     """Make the experiment directory, or see that it is this very experiment.
 
     `defaults` are those of all settings, as YAML: an experiment made before a setting existed counts with its
-    default. Raises ValueError naming what differs: an experiment made otherwise is never trained on.
+    default; how audio is read ahead and how many checkpoints are kept may change. Raises ValueError naming what
+    differs: an experiment made otherwise is never trained on.
     """
     wanted = {name: {str(path): hash_manifest(path) for path in paths} for name, paths in inputs.items()}
     wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
@@ -88,7 +92,8 @@ def _make(experiment: ExpDir, identity: Identity, inputs: str) -> None:
 
 def _same(experiment: ExpDir, what: str, found: Any, wanted: Any) -> None:
     was, now = _flat(found), _flat(wanted)
-    name = next((name for name in {**was, **now} if was.get(name) != now.get(name)), None)
+    compared = (name for name in {**was, **now} if name not in FREE)
+    name = next((name for name in compared if was.get(name) != now.get(name)), None)
     if name is not None:
         raise ValueError(
             f"{experiment.root} was made with other {what}: {name} {_shown(was.get(name))}, "
