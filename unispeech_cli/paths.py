@@ -1,4 +1,4 @@
-"""Every file name on disk; no other file spells one."""
+"""File names on disk, all but those of shards (shard_paths.py) and exports (export_paths.py); no other file has any."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-class _Named:
+class Named:
     """A file or folder of a fixed name in the directory `root` of whoever has it."""
 
     def __init__(self, name: str) -> None:
@@ -33,7 +33,7 @@ class ManifestDir:
         """What made the manifests of a corpus; written last."""
         return self.root / f".{stage}-{corpus}.json"
 
-    index = _Named(".index")
+    index = Named(".index")
     """Where training keeps its indexes of the manifests here."""
 
     def audio(self, corpus: str) -> "AudioDir":
@@ -64,13 +64,13 @@ class IndexDir:
 
     root: Path
 
-    lines = _Named("cuts.jsonl")
-    offsets = _Named("offsets.npy")
-    seconds = _Named("seconds.npy")
-    codes = _Named("languages.npy")
+    lines = Named("cuts.jsonl")
+    offsets = Named("offsets.npy")
+    seconds = Named("seconds.npy")
+    codes = Named("languages.npy")
     """The language of each cut, as its number in `languages`."""
-    languages = _Named("languages.json")
-    units = _Named("units.json")
+    languages = Named("languages.json")
+    units = Named("units.json")
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,11 @@ class LangDir:
 
     root: Path
 
-    tokens = _Named("tokens.txt")
-    lexicon = _Named("lexicon.txt")
-    words = _Named("words.txt")
-    subwords = _Named("bpe.model")
-    provenance = _Named("provenance.json")
+    tokens = Named("tokens.txt")
+    lexicon = Named("lexicon.txt")
+    words = Named("words.txt")
+    subwords = Named("bpe.model")
+    provenance = Named("provenance.json")
 
     def graph(self, name: str) -> "GraphDir":
         """Graphs made of this directory, or of it and a language model."""
@@ -111,19 +111,19 @@ class GraphDir:
 
     root: Path
 
-    words = _Named("words.txt")
-    lexicon = _Named("lexicon.txt")
-    lexicon_disambig = _Named("lexicon_disambig.txt")
-    added = _Named("words_added.txt")
+    words = Named("words.txt")
+    lexicon = Named("lexicon.txt")
+    lexicon_disambig = Named("lexicon_disambig.txt")
+    added = Named("words_added.txt")
     """Words of the language model that the lang directory's lexicon lacks, with their pronunciations."""
-    dropped = _Named("words_dropped.tsv")
+    dropped = Named("words_dropped.tsv")
     """Words of the language model that are not searched for, and why."""
 
     def fst(self, name: str) -> Path:
         """A graph by its name: L, L_disambig, G, HL, HLG."""
         return self.root / f"{name}.safetensors"
 
-    provenance = _Named("provenance.json")
+    provenance = Named("provenance.json")
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,16 @@ class CheckpointDir:
 
     root: Path
 
-    weights = _Named("model.safetensors")
-    trained = _Named("trained.safetensors")
+    weights = Named("model.safetensors")
+    trained = Named("trained.safetensors")
     """The weights that train, where model.safetensors holds their moving average."""
-    optimizer = _Named("optimizer.safetensors")
-    state = _Named("state.json")
-    random = _Named("random.safetensors")
-    settings = _Named("settings.yaml")
-    tokens = _Named("tokens.txt")
-    checksums = _Named("checksums.json")
-    origin = _Named("origin.json")
+    optimizer = Named("optimizer.safetensors")
+    state = Named("state.json")
+    random = Named("random.safetensors")
+    settings = Named("settings.yaml")
+    tokens = Named("tokens.txt")
+    checksums = Named("checksums.json")
+    origin = Named("origin.json")
     """Whence an imported one comes: its own configuration, tokenizer, order of tokens."""
 
 
@@ -151,29 +151,29 @@ class ExpDir:
 
     root: Path
 
-    settings = _Named("settings.yaml")
-    inputs = _Named("inputs.json")
+    settings = Named("settings.yaml")
+    inputs = Named("inputs.json")
     """Which manifests and which initial weights this experiment is made from."""
-    tokens = _Named("tokens.txt")
-    lock = _Named("lock")
+    tokens = Named("tokens.txt")
+    lock = Named("lock")
     """Held by the process that trains here; empty."""
-    log = _Named("log")
+    log = Named("log")
 
     def log_file(self, stage: str) -> Path:
         return self.log / f"log-{stage}"
 
-    metrics = _Named("metrics.jsonl")
+    metrics = Named("metrics.jsonl")
     """One JSON line per logged update: functions of data and weights only."""
-    timing = _Named("timing.jsonl")
+    timing = Named("timing.jsonl")
     """One JSON line per logged update: seconds, memory."""
-    faults = _Named("faults")
+    faults = Named("faults")
     """What updates could not use, by update and rank."""
 
     def fault(self, update: int, rank: int) -> Path:
         return self.faults / f"update-{update}-rank-{rank}.json"
 
-    tensorboard = _Named("tensorboard")
-    curves = _Named("curves.png")
+    tensorboard = Named("tensorboard")
+    curves = Named("curves.png")
     """Drawn by plot, here or in a directory of its own."""
 
     @property
@@ -216,37 +216,9 @@ class DecodeDir:
         """Phones, letters or pieces with their times, beside those of words."""
         return self.root / f"{test_set}-{setting}.{units}.ctm"
 
-    decoded = _Named("decode.json")
+    decoded = Named("decode.json")
     """What was decoded: test sets, method, settings, units, provenance; written last by decode."""
-    score = _Named("score.json")
-
-
-@dataclass(frozen=True)
-class ExportDir:
-    """A model, or graphs, in another toolkit's files; what each format has of these is in docs/files.md."""
-
-    root: Path
-
-    onnx = _Named("model.onnx")
-    tokens = _Named("tokens.txt")
-    words = _Named("words.txt")
-    lexicon = _Named("lexicon.txt")
-    lexicon_disambig = _Named("lexicon_disambig.txt")
-    weights = _Named("model.safetensors")
-    config = _Named("config.json")
-    preprocessor = _Named("preprocessor_config.json")
-    card = _Named("README.md")
-
-    def graph(self, name: str) -> Path:
-        """A graph by its name as icefall reads it: L, L_disambig, G, HL, HLG."""
-        return self.root / f"{name}.pt"
-
-    def file(self, name: str) -> Path:
-        """A file that keeps the name it has in another toolkit."""
-        return self.root / name
-
-    provenance = _Named("provenance.json")
-    """From what it was made; written last."""
+    score = Named("score.json")
 
 
 @dataclass(frozen=True)

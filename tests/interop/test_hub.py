@@ -29,11 +29,12 @@ from transformers import (
 
 from unispeech_cli.decoder.hypotheses import text_of
 from unispeech_cli.decoder.search import greedy
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.interop.hub import write_hub
 from unispeech_cli.interop.leaving import read_leaving
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.units import units_of
-from unispeech_cli.paths import CheckpointDir, ExportDir
+from unispeech_cli.paths import CheckpointDir
 from unispeech_cli.stages.import_ import import_
 
 SMALL = {

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.interop.icefall import write_icefall
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.paths import ExportDir, LangDir
+from unispeech_cli.paths import LangDir
 
 pytestmark = pytest.mark.k2
 

@@ -14,12 +14,13 @@ from transformers import AutoModelForCTC, AutoProcessor
 
 from unispeech_cli.audio import read_cut
 from unispeech_cli.decoder.hypotheses import read_hypotheses
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.manifests import read_cuts
 from unispeech_cli.model.encoder import EncoderSettings
 from unispeech_cli.model.frontend import FrontendSettings
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
-from unispeech_cli.paths import CheckpointDir, DecodeDir, ExportDir
+from unispeech_cli.paths import CheckpointDir, DecodeDir
 from unispeech_cli.records import Note
 from unispeech_cli.settings import dump
 from unispeech_cli.stages.decode import decode

@@ -110,6 +110,18 @@ def _clocked(source: Iterator[Loaded]) -> Iterator[tuple[Loaded, float, float]]:
         yield loaded, came - asked, came - before
 
 
+def grouped(seconds: Sequence[float], seconds_per_batch: float) -> Iterator[list[int]]:
+    """Numbers of neighbours, of which the longest come first, whose padded seconds fit."""
+    group: list[int] = []
+    for number in range(len(seconds)):
+        if group and seconds[group[0]] * (len(group) + 1) > seconds_per_batch:
+            yield group
+            group = []
+        group.append(number)
+    if group:
+        yield group
+
+
 def inference_batches(
     cuts: Iterable[Cut], seconds_per_batch: float, tokens: TokenTable | None, on_fault: OnFault
 ) -> Iterator[Batch]:
@@ -117,8 +129,9 @@ def inference_batches(
 
     A cut whose audio cannot be read, or is under 400 samples, is left out with a line to `on_fault`.
     """
-    for group in _grouped(sorted(cuts, key=lambda cut: -cut.duration), seconds_per_batch):
-        batch = _reported(load(group, tokens), on_fault)
+    ordered = sorted(cuts, key=lambda cut: -cut.duration)
+    for numbers in grouped([cut.duration for cut in ordered], seconds_per_batch):
+        batch = _reported(load([ordered[number] for number in numbers], tokens), on_fault)
         if batch is not None:
             yield batch
 
@@ -180,15 +193,3 @@ def _reported(loaded: Loaded, on_fault: OnFault) -> Batch | None:
     for fault in loaded.faults:
         on_fault(fault)
     return loaded.batch
-
-
-def _grouped(cuts: Sequence[Cut], seconds_per_batch: float) -> Iterator[list[Cut]]:
-    """Neighbours, longest first, whose padded seconds fit."""
-    group: list[Cut] = []
-    for cut in cuts:
-        if group and group[0].duration * (len(group) + 1) > seconds_per_batch:
-            yield group
-            group = []
-        group.append(cut)
-    if group:
-        yield group

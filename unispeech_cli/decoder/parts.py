@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.batches.loader import grouped
 from unispeech_cli.decoder.hypotheses import Decoded, Hypothesis, read_hypotheses, write_hypotheses
 from unispeech_cli.decoder.results import Results, write_results
 from unispeech_cli.paths import DecodeDir
@@ -29,17 +30,16 @@ def deal(seconds: Sequence[float], shard: Shard, seconds_per_batch: float, longe
     They are dealt out in whole batches, those that `inference_batches` makes of all cuts, so that nothing changes
     by a bit; cuts over `longest` are alone.
     """
-    mine: set[int] = set()
-    batch = held = 0
-    first = 0.0
-    for number in sorted(range(len(seconds)), key=lambda number: -seconds[number]):
-        if held and (first > longest or first * (held + 1) > seconds_per_batch):
-            batch, held = batch + 1, 0
-        first = seconds[number] if not held else first
-        held += 1
-        if shard.takes(batch):
-            mine.add(number)
-    return mine
+    order = sorted(range(len(seconds)), key=lambda number: -seconds[number])
+    alone = [[number] for number in order if seconds[number] > longest]
+    short = order[len(alone) :]
+    batched = [
+        [short[place] for place in places]
+        for places in grouped([seconds[number] for number in short], seconds_per_batch)
+    ]
+    return {
+        number for batch, numbers in enumerate([*alone, *batched]) if shard.takes(batch) for number in numbers
+    }
 
 
 def write_part(place: PartDir, made: Decoded, results: Results, told: Mapping[str, Told]) -> dict[str, Any]:

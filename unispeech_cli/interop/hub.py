@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.interop.hub_config import architecture, config, model_type, preprocessor
 from unispeech_cli.interop.hub_tokenizer import tokenizer_class, tokenizer_files
 from unispeech_cli.interop.leaving import Leaving
 from unispeech_cli.interop.names import to_transformers
-from unispeech_cli.paths import ExportDir
 
 _HEAD = ("head.weight", "head.bias")
 _MASK = "masked_spec_embed"

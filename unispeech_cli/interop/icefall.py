@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.lang import graphs
 from unispeech_cli.lang.lexicon import DISAMBIGUATION
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.word_graph import compiled
-from unispeech_cli.paths import ExportDir, GraphDir
+from unispeech_cli.paths import GraphDir
 
 NAMES = ("L", "L_disambig", "G", "HL", "HLG")
 _DISAMBIGUATION = re.compile(r"#(\d+)$", re.MULTILINE)

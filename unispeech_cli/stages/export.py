@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unispeech_cli.atomic import atomic_dir
+from unispeech_cli.export_paths import ExportDir
 from unispeech_cli.interop.card import Card, card
 from unispeech_cli.interop.facts import facts, languages, provenance_of
 from unispeech_cli.interop.hub import hub_class, write_hub
@@ -18,7 +19,7 @@ from unispeech_cli.interop.sherpa import write_sherpa
 from unispeech_cli.interop.usage import USAGE
 from unispeech_cli.lang.directory import check_tokens
 from unispeech_cli.lang.tokens import read as read_tokens
-from unispeech_cli.paths import CheckpointDir, ExportDir, LangDir
+from unispeech_cli.paths import CheckpointDir, LangDir
 from unispeech_cli.provenance import describe, differences, hash_file, record
 from unispeech_cli.records import Note, Records
 from unispeech_cli.trainer.weights import find, load_recognizer

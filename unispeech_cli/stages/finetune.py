@@ -146,7 +146,7 @@ def _training(
     asked_to_stop: Callable[[], bool],
 ) -> Training:
     data, seed, ranks = settings.data, settings.run.seed, machine.ranks
-    division, own_dev = data.division(ranks.size), dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
+    division, own_dev = data.division(ranks.size), dev.part(ranks.rank, ranks.size)
 
     def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
         return training_batches(sources, identity.tokens, data, seed, skip, on_fault, ranks.rank, ranks.size)

@@ -160,11 +160,39 @@ def _training(
     asked_to_stop: Callable[[], bool],
 ) -> Training:
     data, seed, ranks = settings.data, settings.run.seed, machine.ranks
-    division, own_dev = data.division(ranks.size), dev.part(ranks.rank, ranks.size) if ranks.size > 1 else dev
+    division = data.division(ranks.size)
     model.mixes_in_evaluation = settings.replace.in_evaluation
 
     def batches(skip: int, on_fault: OnFault) -> Iterator[Batch | None]:
         return training_batches(sources, identity.tokens, data, seed, skip, on_fault, ranks.rank, ranks.size)
+
+    measure, validate = _validation(model, settings, dev, ranks)
+    return Training(
+        stage="pretrain",
+        run=settings.run,
+        optim=settings.optim,
+        model=model,
+        objective=UniSpeechObjective(settings.objective, machine.exchange),
+        batches=batches,
+        division=division,
+        before_update=lambda update: _schedule(model, settings, update),
+        scheduled=lambda: _scheduled(model),
+        measure=measure,
+        validate=validate,
+        identity=identity,
+        machine=machine,
+        guard=settings.guard,
+        alarms=_alarms(settings),
+        worst=made_up(settings.guard, sources, division.seconds, len(identity.tokens), ranks.device),
+        asked_to_stop=asked_to_stop,
+    )
+
+
+def _validation(
+    model: UniSpeech, settings: PretrainSettings, dev: HeldOut, ranks: Ranks
+) -> tuple[str, Callable[[OnFault], float]]:
+    """The figure that is least in the best checkpoint, by name, and how it is taken, over all ranks."""
+    seed, own_dev = settings.run.seed, dev.part(ranks.rank, ranks.size)
 
     def per(on_fault: OnFault) -> float:
         torch.manual_seed(seed)
@@ -177,26 +205,7 @@ def _training(
         heard = own_dev.batches(ranks.device, on_fault)
         return mean_loss(model, objective, heard, "contrastive", seed, ranks.totals)
 
-    by_ctc = dev.tokens is not None
-    return Training(
-        stage="pretrain",
-        run=settings.run,
-        optim=settings.optim,
-        model=model,
-        objective=UniSpeechObjective(settings.objective, machine.exchange),
-        batches=batches,
-        division=division,
-        before_update=lambda update: _schedule(model, settings, update),
-        scheduled=lambda: _scheduled(model),
-        measure="per" if by_ctc else "contrastive",
-        validate=per if by_ctc else contrast,
-        identity=identity,
-        machine=machine,
-        guard=settings.guard,
-        alarms=_alarms(settings),
-        worst=made_up(settings.guard, sources, division.seconds, len(identity.tokens), ranks.device),
-        asked_to_stop=asked_to_stop,
-    )
+    return ("contrastive", contrast) if dev.tokens is None else ("per", per)
 
 
 def _alarms(settings: PretrainSettings) -> tuple[Alarm, ...]:
