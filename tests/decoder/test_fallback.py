@@ -127,6 +127,32 @@ def test_under_a_real_limit_of_memory_the_search_narrows_before_k2_would_die() -
     assert lines == [f"{name}: out of memory; plain search instead" for name in names]
 
 
+@pytest.mark.k2
+def test_a_long_utterance_whose_lattice_would_not_fit_is_searched_with_narrower_beams() -> None:
+    from unispeech_cli.decoder.graph_search import TRIED, GraphSearch
+    from unispeech_cli.decoder.lattice import Beams
+    from unispeech_cli.decoder.nbest import NbestSettings
+    from unispeech_cli.lang.graphs import ctc_topology
+
+    frames, tokens = 60 * TRIED, 20
+    drawn = torch.Generator().manual_seed(4)
+    log_prob_BTV = (3.0 * torch.randn(1, frames, tokens, generator=drawn)).log_softmax(-1)
+    beams = Beams(search_beam=20.0, output_beam=12.0)
+    search = GraphSearch(ctc_topology(tokens), False, "best path", beams, NbestSettings(), 1.0, None)
+    ladder = Ladder(
+        Rung("one-best", search), (Rung("narrower beams", search.narrowed()),), (Rung("plain search", plain),)
+    )
+    lines: list[str] = []
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space() + 180 * 2**20, before[1]))
+        ((path,),) = ladder(log_prob_BTV, torch.tensor([frames]), ["long"], lines.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert path.ids == greedy(log_prob_BTV, torch.tensor([frames]))[0].ids
+    assert lines == ["long: out of memory; narrower beams instead"]
+
+
 def address_space() -> int:
     """Bytes of this process's address space."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -162,6 +162,16 @@ def test_hlg_finds_the_best_of_all_texts_at_every_scale(
             assert "".join(TABLE.decode(path.ids)) == "|".join(words)
 
 
+def test_utterances_searched_together_say_what_each_says_alone(made: WordGraph, log_prob_BTV: Tensor) -> None:
+    search = GraphSearch(made.graph, True, "best path", WIDE, MANY, 1.0, (0.5, 1.0))
+    alone = search(log_prob_BTV, torch.tensor(LENGTHS))
+    for one, other in zip(alone, search.together(log_prob_BTV, torch.tensor(LENGTHS)), strict=True):
+        assert one is not None and other is not None
+        for path, same in zip(one, other, strict=True):
+            assert path.score == pytest.approx(same.score, abs=1e-4)
+            assert replace(path, score=0.0) == replace(same, score=0.0)
+
+
 @pytest.mark.parametrize("scale", [0.2, 1.7])
 def test_a_sweep_of_the_lattice_is_decoding_again(
     made: WordGraph, log_prob_BTV: Tensor, scale: float

@@ -13,12 +13,15 @@ from unispeech_cli.decoder.bias import Bias
 from unispeech_cli.decoder.biased_graph import with_phrases
 from unispeech_cli.decoder.fallback import Heard
 from unispeech_cli.decoder.lattice import Beams, Lattices, best_paths, lattices, scaled
-from unispeech_cli.decoder.memory import check_room
+from unispeech_cli.decoder.memory import check_lattices, check_room
 from unispeech_cli.decoder.nbest import NbestSettings, nbest
 from unispeech_cli.decoder.pruning import pruned
 from unispeech_cli.decoder.rescoring import Grammar, rescored, rescored_texts
 from unispeech_cli.decoder.search import NOTHING, BestPath
 from unispeech_cli.lang.graphs import Graph
+
+# frames that are tried before utterances of ten times as many: how dense the lattice will be
+TRIED = 100
 
 Choice = Literal["best path", "likeliest text", "rescored text", "rescored path"]
 
@@ -45,16 +48,18 @@ class GraphSearch:
 
         Raises MemoryError, torch's and k2's errors where memory runs out.
         """
+        if log_prob_BTV.device.type != "cpu":
+            return self.together(log_prob_BTV, frame_lengths_B)
+        # one after the other takes no longer there, and no more memory than the largest lattice
+        pairs = zip(log_prob_BTV.split(1), frame_lengths_B.split(1), strict=True)
+        return [heard for one_1TV, length_1 in pairs for heard in self.together(one_1TV, length_1)]
+
+    def together(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> list[Heard | None]:
+        """Paths of utterances whose lattices are in memory at once, otherwise as when called."""
         check_room(self.graph, len(frame_lengths_B), self.beams)
+        self._check_lattices(log_prob_BTV, frame_lengths_B)
         results: list[Heard | None] = [(NOTHING,) * len(self.scales or (0,))] * len(frame_lengths_B)
-        found = lattices(
-            log_prob_BTV,
-            frame_lengths_B,
-            self.graph,
-            self.beams,
-            has_words=self.has_words,
-            lm_scale=self.lm_scale,
-        )
+        found = self._lattices(log_prob_BTV, frame_lengths_B)
         if found is not None:
             found = with_phrases(found, self.phrases) if self.phrases else found
             # under the same name: the whole lattice is gone before it is scored anew
@@ -81,6 +86,28 @@ class GraphSearch:
         )
         rescored_arcs, swept_arcs = max(1, self.rescored_arcs // 4), max(1, self.swept_arcs // 4)
         return replace(self, beams=narrow, rescored_arcs=rescored_arcs, swept_arcs=swept_arcs)
+
+    def _lattices(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> Lattices | None:
+        return lattices(
+            log_prob_BTV,
+            frame_lengths_B,
+            self.graph,
+            self.beams,
+            has_words=self.has_words,
+            lm_scale=self.lm_scale,
+        )
+
+    def _check_lattices(self, log_prob_BTV: Tensor, frame_lengths_B: Tensor) -> None:
+        """Raise MemoryError where long utterances may not fit, were they as unsure all along as in the middle."""
+        longest = int(frame_lengths_B.max())
+        if longest < 10 * TRIED:
+            return
+        start = (longest - TRIED) // 2
+        tried_B = (frame_lengths_B - start).clamp(0, TRIED)
+        found = self._lattices(log_prob_BTV[:, start : start + TRIED], tried_B)
+        assert found is not None
+        arcs_per_frame = found.fsas.arcs.num_elements() / sum(found.frames)
+        check_lattices(arcs_per_frame * int(frame_lengths_B.sum()), log_prob_BTV.device)
 
     @property
     def _arcs_per_frame(self) -> int | None:

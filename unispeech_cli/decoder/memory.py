@@ -13,6 +13,8 @@ from unispeech_cli.lang.graphs import Graph
 
 # frames that k2 keeps unpruned, and bytes of all its arrays for an arc
 WINDOW, BYTES_PER_ARC = 30, 64
+# bytes for an arc of a finished lattice with all that is made of it: 150 were measured
+BYTES_PER_KEPT_ARC = 200
 
 
 def check_room(graph: Graph, batch: int, beams: Beams) -> None:
@@ -23,6 +25,13 @@ def check_room(graph: Graph, batch: int, beams: Beams) -> None:
     free = free_memory(graph.device)
     if needed > free:
         raise MemoryError(f"the search may take {needed / 2**20:.0f} MiB, {free / 2**20:.0f} are free")
+
+
+def check_lattices(arcs: float, device: torch.device) -> None:
+    """Raise MemoryError where lattices of so many arcs in all may take more than is free."""
+    needed, free = arcs * BYTES_PER_KEPT_ARC, free_memory(device)
+    if needed > free:
+        raise MemoryError(f"lattices may take {needed / 2**20:.0f} MiB, {free / 2**20:.0f} are free")
 
 
 def free_memory(device: torch.device) -> int:
