@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from unispeech_cli.model.unispeech import PRESETS
 from unispeech_cli.stages import finetune, pretrain
 from unispeech_cli.trainer.schedule import rate_factor, temperature
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = sorted([*ROOT.glob("recipes/*/conf/*/*.yaml"), *ROOT.glob("local/ci/conf/*.yaml")])
+# those of the study are one file for all systems: below
+STUDY = ROOT / "recipes" / "study" / "conf"
+FILES = sorted([*ROOT.glob("recipes/*/conf/*/*-*.yaml"), *ROOT.glob("local/ci/conf/*.yaml")])
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -81,3 +84,42 @@ def test_the_papers_fine_tuning_is_the_released_one():
     ]
     assert masks == [(0.75, 10), (0.25, 64)]
     assert (settings.model.encoder.layerdrop, settings.model.encoder.activation_dropout) == (0.1, 0.1)
+
+
+STUDIED = yaml.safe_load((STUDY / "systems.yaml").read_text())
+SIZES = [path.name for path in sorted(STUDY.iterdir()) if path.is_dir()]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("system", list(STUDIED))
+def test_a_system_of_the_study_is_what_its_line_says(size, system):
+    """Beside what the line changes all systems have the same settings."""
+    shared = pretrain.read_settings("tiny", STUDY / size / "pretrain.yaml", [])
+    settings = pretrain.read_settings("tiny", STUDY / size / "pretrain.yaml", STUDIED[system].split())
+    alike = {**vars(settings), "objective": None, "replace": None, "model": None}
+    assert alike == {**vars(shared), "objective": None, "replace": None, "model": None}
+    assert (settings.objective.alpha == 0) is (system in ("contrastive", "alpha0"))
+    assert (settings.objective.alpha == 1) is (system in ("ctc-transfer", "alpha1"))
+    assert (settings.replace.r == 0) is (system in ("r0", "ctc-transfer"))
+    assert (settings.model.quantizer is None) is (system == "ctc-transfer")
+    # and it goes on with what is left of it
+    pretrain.read_settings("tiny", STUDY / size / "continue.yaml", STUDIED[system].split())
+
+
+def test_codebooks_of_the_study_have_the_size_in_their_name():
+    for system in (name for name in STUDIED if name.startswith("codes-")):
+        read = pretrain.read_settings("tiny", STUDY / "mini" / "pretrain.yaml", STUDIED[system].split())
+        assert read.model.quantizer is not None
+        assert system == f"codes-{read.model.quantizer.groups}x{read.model.quantizer.entries}"
+
+
+def test_scratch_hears_as_much_as_both_stages_on_synthetic_speech():
+    """On recorded speech it has less, and its settings say so."""
+    before = pretrain.read_settings("tiny", STUDY / "mini" / "pretrain.yaml", [])
+    tuned, scratch = (
+        finetune.read_settings("tiny", STUDY / "mini" / f"{name}.yaml", [], None)
+        for name in ("finetune", "scratch")
+    )
+    assert scratch.run.updates == before.run.updates + tuned.run.updates
+    assert {s.data.seconds_per_update for s in (before, tuned, scratch)} == {20}
+    assert (tuned.freeze.frontend, scratch.freeze.frontend) == (True, False)

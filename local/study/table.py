@@ -1,0 +1,171 @@
+"""The study's tables: error rates with their spread and intervals, tests of differences, phones in codes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from study.cells import SCRATCH, Cell, encoder, tuned
+from study.forecast import Work
+from study.outcomes import Outcome, analyses, by_target, outcomes, speakers_of
+from study.plan import Part, Plan
+from study.significance import Tested, average, tested
+from unispeech_cli.scorer.bootstrap import BootstrapSettings, interval
+from unispeech_cli.scorer.rates import total
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system at one size of labels. PER in %, by language and seed; `average` over languages, by seed.
+
+    `pooled` with its interval is over all speakers of all languages and seeds. `updates` of each training on the way.
+    """
+
+    part: str
+    system: str
+    labels: str
+    per: Mapping[str, Mapping[int, float]]
+    average: Mapping[int, float]
+    pooled: float | None
+    low: float | None
+    high: float | None
+    over: str
+    updates: Sequence[int]
+    hours: float
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`system` against `other`."""
+
+    part: str
+    labels: str
+    system: str
+    other: str
+    tested: Tested | None
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the codes of a group say of phones, over seeds; `interval` from the least to the greatest bound."""
+
+    system: str
+    group: str
+    pnmi: Sequence[float]
+    interval: tuple[float, float] | None
+    phone_purity: float | None
+    code_purity: float | None
+    codes_used: float | None
+    perplexity: float | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """All tables."""
+
+    rows: Sequence[Row]
+    comparisons: Sequence[Comparison]
+    codes: Sequence[Codes]
+
+
+def study(plan: Plan, work: Work, settings: BootstrapSettings) -> Study:
+    """Read what is there; what was not run is empty."""
+    rows: list[Row] = []
+    comparisons: list[Comparison] = []
+    for part in plan.parts:
+        for labels in part.labels:
+            found = {system: outcomes(plan, part, work, system, labels) for system in part.systems}
+            rows += [_row(plan, part, work, system, labels, found[system], settings) for system in found]
+            comparisons += [
+                Comparison(part.name, labels, system, other, tested(found[system], found[other], settings))
+                for system, others in part.compare.items()
+                for other in others
+            ]
+    return Study(
+        rows, comparisons, [codes for system in plan.analyze for codes in _codes(plan, work, system)]
+    )
+
+
+def _row(
+    plan: Plan,
+    part: Part,
+    work: Work,
+    system: str,
+    labels: str,
+    found: Mapping[int, Outcome],
+    settings: BootstrapSettings,
+) -> Row:
+    rates, speakers = speakers_of(found)
+    drawn = interval(rates, speakers, settings) if rates else None
+    updates, hours = _cost(plan, part, work, system, labels)
+    per = by_target(plan, part, work, system, labels)
+    return Row(
+        part.name,
+        system,
+        labels,
+        {language: _percent(seeds) for language, seeds in per.items()},
+        _percent({seed: average(outcome) for seed, outcome in found.items()}),
+        total(rates).percent if rates else None,
+        None if drawn is None else 100 * drawn.low,
+        None if drawn is None else 100 * drawn.high,
+        "" if drawn is None else f"{drawn.size} {drawn.over}",
+        updates,
+        hours,
+        part.paper.get(system),
+    )
+
+
+def _percent(rates: Mapping[int, float]) -> dict[int, float]:
+    return {seed: 100 * rate for seed, rate in rates.items()}
+
+
+def _cost(plan: Plan, part: Part, work: Work, system: str, labels: str) -> tuple[list[int], float]:
+    """Updates of the trainings on the way to one target, and the hours of audio that they hear together."""
+    seed, target, fold = plan.seeds[0], part.targets[0], (plan.folds or (0,))[0]
+    way: list[Cell] = encoder(plan, part, system, seed, target, fold)
+    way.append(tuned(plan, part, system, seed, target, labels, fold))
+    lengths = [work.settings(cell) for cell in way]
+    return [length.updates for length in lengths], sum(s.updates * s.audio for s in lengths) / 3600
+
+
+def _codes(plan: Plan, work: Work, system: str) -> list[Codes]:
+    """One of each group and of all together; one without figures where nothing was analysed."""
+    if system == SCRATCH:
+        return []
+    found = analyses(plan, work, system)
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for tree in found:
+        for group in tree["groups"]:
+            groups.setdefault(str(group["group"]), []).append(group)
+    if not groups:
+        return [Codes(system, "all", (), None, None, None, None, None)]
+    return [_of_group(system, name, seeds) for name, seeds in groups.items()]
+
+
+def _of_group(system: str, name: str, seeds: Sequence[Mapping[str, Any]]) -> Codes:
+    bounds = [group["pnmi_interval"] for group in seeds if group.get("pnmi_interval")]
+    wide = (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
+    pnmi = [float(group["pnmi"]) for group in seeds]
+    return Codes(
+        system, name, pnmi, wide, *(_mean(seeds, key) for key in ("phone_purity", "code_purity")),
+        *(_mean(seeds, key) for key in ("codes_used", "perplexity")),
+    )  # fmt: skip
+
+
+def _mean(seeds: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    known = [float(group[key]) for group in seeds if group.get(key) is not None]
+    return mean(known) if known else None
+
+
+def plain(found: Study) -> dict[str, Any]:
+    """The form of the tables as JSON."""
+    return asdict(found)
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """`25.3 (1.2)`: mean and standard deviation over seeds; `-` without any."""
+    if not values:
+        return "-"
+    around = f" ({stdev(values):.{digits}f})" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{around}"

@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# Does it work? The paper's comparisons as a list of cells, each of them resumable, and the tables made of them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. local/log.sh
+
+stage=0
+stop_stage=4
+plan=reduced       # reduced or full: recipes/study/plan/; or a file
+corpus=            # recorded speech in CommonVoice's layout; without it, synthetic speech is made
+only=              # cells to run, "seed=1 system=unispeech,r0", and what they need
+minutes=           # begin no piece of work after so many of them, and end with 75: the same command goes on
+jobs=2             # cells at once, one thread each
+piece_seconds=480  # a training stops, saves and goes on after so many
+dry_run=false      # print how much there is to run and how long it takes, and do nothing
+list=false         # print the cells, and do nothing
+speed=             # until some were measured: seconds of audio a second of trainings, seconds of one other run
+seeds=             # in place of the plan's
+targets=           # in place of the plan's
+folds=             # of recorded targets, those to be tested on
+parts=5            # that the clips of a recorded target are dealt into, no speaker in two of them
+unlabeled=         # languages that NAME+ hears; the target, of recorded speech all but English
+name=              # synthetic, or that of the corpus
+data=              # data/study/NAME
+exp=               # exp/study/NAME
+conf=              # {pretrain,continue,finetune,scratch}.yaml; systems.yaml is above it
+preset=tiny
+device=cpu
+nj=2               # processes that make and prepare corpora
+transcode=         # true makes 16 kHz FLAC copies; true of synthetic speech
+download=          # where synthetic speech is made: download/study
+hours=1,en=2       # of synthetic speech, a language
+dev_minutes=4
+test_minutes=10
+corpus_seed=1
+voice_seconds=     # speech a synthetic voice of the training data has: less of it is more voices
+snr=               # decibels of synthetic speech over noise, LOW,HIGH
+rooms=             # share of synthetic speakers that are heard in a room
+librispeech=       # corpora of the part from LibriSpeech to TED-LIUM; synthetic ones where there is no --corpus
+tedlium=
+librispeech_splits="train-clean-5 dev-clean-2 test-clean"
+
+help_message="Usage: $0 [--plan reduced|full] [--corpus DIR] [--only CELLS] [--minutes N] [--dry-run true] [options]
+
+Stages: 0 synthetic corpora, 1 prepare, 2 phonemize, 3 the cells: trainings, decoding, scoring, analysis, 4 tables.
+Options and what they are by default: the head of $0"
+. local/parse_options.sh
+
+[ -e "$plan" ] || plan=recipes/study/plan/$plan.yaml
+speed=${speed:-pretrain=45 continue=45 finetune=100 scratch=45 decode=20 score=5 analyze=60}
+languages=
+if [ -n "$corpus" ]; then
+  name=${name:-$(basename "$corpus")} conf=${conf:-recipes/study/conf/recorded} transcode=${transcode:-false}
+  folds=${folds:-$(seq -s ' ' "$parts")}
+  languages=$(cd "$corpus" && for l in */validated.tsv; do l=${l%/*}; echo "${l%%-*}"; done | xargs)
+  unlabeled=${unlabeled:-$(echo " $languages " | sed 's/ en / /' | xargs)}
+  languages="$languages ${librispeech:+librispeech} ${tedlium:+tedlium}" speech="Recorded speech: $name"
+else
+  name=${name:-synthetic} conf=${conf:-recipes/study/conf/mini} transcode=${transcode:-true} download=${download:-download/study}
+  librispeech=${librispeech:-$download/librispeech/LibriSpeech} tedlium=${tedlium:-$download/tedlium3/TEDLIUM_release-3}
+  folds= speech="Synthetic speech (espeak-ng)"
+fi
+data=${data:-data/study/$name} exp=${exp:-exp/study/$name} ngpu=1 systems=
+. local/recipe.sh
+. local/cells.sh
+export OMP_NUM_THREADS=1
+
+study() { # study COMMAND [OPTION...]
+  local command=$1
+  shift
+  python local/study "$command" "$plan" --conf "$conf" --exp "$exp" --data "$data" --seeds "$seeds" --targets "$targets" \
+    --folds "$folds" --unlabeled "$unlabeled" --languages "$languages" --options "$preset $parts" "$@"
+}
+# fields NAME...: their values in the cells that are to be run, each once
+fields() { grep -oE " ($(IFS='|'; echo "$*"))=[^ ]+" <<<"$cells" | sed 's/[^=]*=//' | sort -u; }
+each_language() { fields "$@" | tr '+' '\n' | sort -u; }
+made_of() { case "$1" in *+*) echo "$1-$2" ;; *) echo "$1" ;; esac; } # made_of LANGUAGES VOCAB: their folder
+split() { # split NAME LANGUAGE: as the corpus calls it
+  case "$2:$1" in
+    librispeech:train) echo "${librispeech_splits%% *}" ;;
+    librispeech:dev) echo "$librispeech_splits" | cut -d ' ' -f 2 ;;
+    librispeech:test) echo "${librispeech_splits##* }" ;;
+    *) echo "$1" ;;
+  esac
+}
+# cuts FOLDER SPLIT LANGUAGE...
+cuts() {
+  local folder=$1 split=$2 l
+  shift 2
+  for l in "$@"; do
+    case "$l" in librispeech | tedlium) ;; *) l=cv-$l ;; esac
+    echo "$data/$folder/${l}_cuts_$(split "$split" "${l#cv-}").jsonl.gz"
+  done
+}
+# folds: the part after the one that is tested is dev, the others are learnt from
+dev_part() { echo "part-$(($1 % parts + 1))"; }
+all_parts() { seq -f 'part-%g' "$parts"; }
+parts_without() { all_parts | grep -vxF "$(printf '%s\n' "$@")"; }
+target_splits() { if [ -n "$folds" ]; then all_parts; else printf '%s\n' train dev test; fi; }
+# tuned_on train|dev|test: cuts of a fine-tuning
+tuned_on() {
+  local s splits=$1
+  case "$fold:$1" in
+    0:train) splits=${labels/all/train} ;;
+    0:*) ;;
+    *:train) splits=$(parts_without "part-$fold" "$(dev_part "$fold")") ;;
+    *:dev) splits=$(dev_part "$fold") ;;
+    *:test) splits=part-$fold ;;
+  esac
+  for s in $splits; do cuts "$(made_of "$target" "$vocab")" "$s" ${target//+/ }; done
+}
+# heard: cuts without labels that a training hears; of targets, what the fold does not test
+heard() {
+  local l s
+  for l in ${hears//+/ }; do
+    if [ "$fold" = 0 ] || [[ "+$source+" = *"+$l+"* ]]; then
+      cuts manifests train "$l"
+    elif grep -qx "$l" <<<"$tested"; then
+      for s in $(parts_without "part-$fold"); do cuts manifests "$s" "$l"; done
+    else
+      cuts manifests validated "$l"
+    fi
+  done
+}
+trained() { piece unispeech "$1" "$exp/$id" --preset "$preset" --config "$conf/$settings.yaml" --set "run.seed=$seed" --device "$device" "${@:2}"; }
+
+run_pretrain() {
+  local folder
+  folder=$(made_of "$source" "$vocab")
+  trained pretrain --lang-dir "$data/$folder/lang_phone" $(each --set ${sets//,/ }) \
+    $(each "$([ "$system" = contrastive ] && echo --unlabeled || echo --labeled)" $(cuts "$folder" train ${source//+/ })) \
+    $(each --dev $(cuts "$folder" dev ${source//+/ }))
+}
+run_continue() {
+  local folder dev=$source
+  folder=$(made_of "$source" "$vocab")
+  [ "$fold" != 0 ] || dev=$hears
+  trained pretrain --lang-dir "$data/$folder/lang_phone" $(each --set ${sets//,/ }) --init "$exp/$init" \
+    $(each --unlabeled $(heard)) $(each --dev $(cuts manifests dev ${dev//+/ }))
+}
+run_finetune() {
+  trained finetune --lang-dir "$data/$(made_of "$target" "$vocab")/lang_phone" $(each --train $(tuned_on train)) \
+    $(each --dev $(tuned_on dev)) ${init:+--init "$exp/$init"}
+}
+run_decode() {
+  unispeech decode "$exp/$init" $(tuned_on test) --out "$exp/$id" --lang-dir "$data/$(made_of "$target" "$vocab")/lang_phone" --device "$device"
+}
+run_score() { unispeech score "$exp/${id%/*}" >/dev/null; }
+run_analyze() {
+  unispeech analyze "$exp/$init" $(cuts "$(made_of "$source" "$vocab")" test ${source//+/ }) --out "$exp/$id" >/dev/null
+}
+
+cells=$(study cells --only "$only")
+if $list; then printf '%s\n' "$cells"; exit; fi
+if $dry_run; then exec 3>&1; else exec 3>&2; fi
+study forecast --only "$only" --jobs "$jobs" --speed "$speed" >&3
+! $dry_run || exit 0
+tested=$(each_language target)
+
+if at 0 && [ -z "$corpus" ]; then
+  log "Stage 0: synthetic corpora"
+  python local/mini_corpora --out "$download" --languages "$(each_language source hears target | grep -vx 'librispeech\|tedlium' | paste -sd ,)" \
+    --corpora "commonvoice$(each_language source target | sed -n 's/^librispeech$/,librispeech/p; s/^tedlium$/,tedlium3/p' | tr -d '\n')" \
+    --hours "$hours" --dev-minutes "$dev_minutes" --test-minutes "$test_minutes" --seed "$corpus_seed" --jobs "$nj" \
+    ${voice_seconds:+--voice-seconds "$voice_seconds"} ${snr:+--snr "$snr"} ${rooms:+--rooms "$rooms"}
+fi
+
+prepare() { unispeech prepare "$@" --out "$data/manifests" --jobs "$nj" $(! $transcode || echo --transcode); }
+if at 1; then
+  log "Stage 1: prepare"
+  for l in $(each_language source hears target); do
+    case "$l" in
+      librispeech) prepare librispeech "$librispeech" ;;
+      tedlium) prepare tedlium3 "$tedlium" ;;
+    esac
+  done
+  of_commonvoice=$(each_language source hears target | grep -vx 'librispeech\|tedlium')
+  if [ -z "$corpus" ]; then
+    prepare commonvoice "$download/commonvoice" $(each --language $of_commonvoice)
+  else
+    sources=$(each_language source)
+    [ -z "$sources" ] || prepare commonvoice "$corpus" $(each --language $sources)
+    others=$(each_language hears | grep -vxF "$(each_language source target)" || true)
+    [ -z "$others" ] || prepare commonvoice "$corpus" --splits validated $(each --language $others)
+    for l in $tested; do
+      python local/study folds "$corpus" "$l" --number "$parts" --out "$data/folds/$l"
+      for s in $(all_parts); do prepare commonvoice "$corpus" --language "$l" --split-list "$data/folds/$l/$s.txt"; done
+    done
+  fi
+fi
+
+# phonemize LANGUAGES VOCAB SPLIT...
+phonemize() {
+  local folder languages=${1//+/ } vocab=$2
+  folder=$(made_of "$1" "$2")
+  shift 2
+  unispeech phonemize $(for s in "$@"; do cuts manifests "$s" $languages; done) --out "$data/$folder" \
+    --lang-dir "$data/$folder/lang_phone" $([[ "$languages" != *" "* ]] || echo "--vocab $vocab")
+}
+# take SIZE LANGUAGE FOLDER: so many minutes of its training cuts
+take() {
+  local all corpus
+  all=$(cuts "$3" train "$2") corpus=${all##*/}
+  python local/subset.py "$data/$3" "${corpus%%_cuts_*}" "$1" "$all"
+}
+if at 2; then
+  log "Stage 2: phonemize"
+  for of in $(sed -n 's/.* source=\([^ ]\+\) vocab=\([^ ]*\) .*/\1:\2/p' <<<"$cells" | sort -u); do
+    phonemize "${of%:*}" "${of#*:}" train dev test
+  done
+  for of in $(sed -n 's/.* vocab=\([^ ]*\) .* target=\([^ ]\+\) .*/\2:\1/p' <<<"$cells" | sort -u); do
+    phonemize "${of%:*}" "${of#*:}" $(target_splits)
+  done
+  for of in $(sed -n 's/.* vocab=\([^ ]*\) .* target=\([^ ]\+\) labels=\([^ ]\+\) .*/\2:\1:\3/p' <<<"$cells" | sort -u); do
+    IFS=: read -r languages v size <<<"$of"
+    [ "$size" = all ] || for l in ${languages//+/ }; do take "$size" "$l" "$(made_of "$languages" "$v")"; done
+  done
+fi
+
+code=0
+if at 3; then
+  log "Stage 3: the cells"
+  # once more: what is done is known by the manifests, too
+  cells=$(study cells --only "$only")
+  run_cells <<<"$cells" || code=$?
+  [ "$code" -eq 0 ] || [ "$code" -eq 75 ] || exit "$code"
+fi
+
+if at 4; then
+  log "Stage 4: tables"
+  study table --speech "$speech"
+fi
+exit "$code"
