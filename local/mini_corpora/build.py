@@ -54,6 +54,8 @@ class Order:
             "test_seconds": self.size.test,
             "seed": self.seed,
             "text_utterances": self.text_utterances,
+            "voices": [self.layout.style.train_seconds, *self.layout.style.tracts],
+            "surroundings": [*self.layout.style.surroundings.snr_db, self.layout.style.surroundings.rooms],
             "sentences": _digest(repr(self.source)),
             "code": _code_digest(),
             "libraries": {name: version(name) for name in LIBRARIES},

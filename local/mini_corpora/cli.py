@@ -4,13 +4,14 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mini_corpora import commonvoice, librispeech, tedlium3
 from mini_corpora.build import Layout, Order, build, differences, read_rows
 from mini_corpora.counts import Row, table
 from mini_corpora.grammar import load_grammar
-from mini_corpora.plan import Size
+from mini_corpora.plan import Size, Style, Surroundings
 from mini_corpora.selection import SentenceSource, read_lines
 
 LANGUAGE_FILES = Path(__file__).parent / "languages"
@@ -56,10 +57,28 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="utterances of text for language models, beside LibriSpeech and TED-LIUM 3 (default 0)",
     )
+    _add_voices(parser)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes; the bytes do not depend on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     return parser.parse_args(arguments)
+
+
+def _add_voices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--voice-seconds", type=float, help="training speech a speaker has (default 30 in CommonVoice)"
+    )
+    parser.add_argument(
+        "--tracts",
+        type=_bounds,
+        help="lengths of vocal tracts that voices are drawn from (default 0.96,1.04)",
+    )
+    parser.add_argument(
+        "--snr", type=_bounds, help="CommonVoice: decibels of speech over noise (default 28,45)"
+    )
+    parser.add_argument(
+        "--rooms", type=float, help="CommonVoice: share of speakers heard in a room (default 0.1)"
+    )
 
 
 def _names(text: str) -> list[str]:
@@ -79,6 +98,16 @@ def _sizes(text: str) -> dict[str, float]:
         return {name: float(value) for name, value in pairs}
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not like 0.3 or en=0.9,it=0.3") from None
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LOW,HIGH") from None
+    if low > high:
+        raise argparse.ArgumentTypeError(f"{text!r}: LOW is above HIGH")
+    return low, high
 
 
 def orders(options: argparse.Namespace) -> list[Order]:
@@ -109,7 +138,23 @@ def _order(options: argparse.Namespace, files: dict[str, Path], corpus: str, lan
     directory = options.out / corpus / (language if many else "")
     source = _source(language, files.get(language))
     text = options.text if LAYOUTS[corpus].text else 0
-    return Order(corpus, LAYOUTS[corpus], source, directory, size, options.seed, text)
+    layout = replace(LAYOUTS[corpus], style=_style(options, LAYOUTS[corpus].style))
+    return Order(corpus, layout, source, directory, size, options.seed, text)
+
+
+def _style(options: argparse.Namespace, style: Style) -> Style:
+    """A corpus's own, but for what the options say of voices, noise and rooms."""
+    default = style.surroundings
+    rooms = default.rooms if options.rooms is None else options.rooms
+    seconds = style.train_seconds if options.voice_seconds is None else options.voice_seconds
+    if seconds <= 0 or not 0 <= rooms <= 1 or min(options.tracts or style.tracts) <= 0.5:
+        raise ValueError("--voice-seconds is above 0, --rooms a share from 0 to 1, --tracts are above 0.5")
+    return replace(
+        style,
+        train_seconds=seconds,
+        tracts=options.tracts or style.tracts,
+        surroundings=Surroundings(options.snr or default.snr_db, rooms),
+    )
 
 
 def _source(language: str, file: Path | None) -> SentenceSource:

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from mini_corpora import acoustics
-from mini_corpora.plan import Style, Task
+from mini_corpora.plan import Style, Surroundings, Task
 from mini_corpora.selection import SPLITS
 from mini_corpora.speaking import Spoken, count_phones, random_numbers, start_voice, utterances
 
@@ -58,7 +58,7 @@ def render(task: Task, directory: Path) -> list[Spoken]:
     """Record one speaker's clips."""
     engine = start_voice(task)
     rng = random_numbers(task, "microphone")
-    microphone = _draw_microphone(rng)
+    microphone = _draw_microphone(rng, task.surroundings)
     clips = directory / "clips"
     clips.mkdir(parents=True, exist_ok=True)
     lengths: list[tuple[str, str, float]] = []
@@ -83,20 +83,20 @@ def render(task: Task, directory: Path) -> list[Spoken]:
     ]
 
 
-def _draw_microphone(rng: np.random.Generator) -> Microphone:
+def _draw_microphone(rng: np.random.Generator, surroundings: Surroundings) -> Microphone:
     rate = int(rng.choice(RATES))
     size = NOISE_SECONDS * rate
     noise = acoustics.coloured_noise(rng, size, rng.uniform(0.3, 1.6))
     if rng.random() < 0.25:
         noise = acoustics.unit_power(noise + 0.7 * acoustics.hum(rng, size, rate))
     high = rng.uniform(4200, 7000) if rng.random() < 0.1 else rng.uniform(7500, 15000)
-    reverberant = rng.random() < 0.1
+    reverberant = rng.random() < surroundings.rooms
     return Microphone(
         rate=rate,
         band=(rng.uniform(50, 180), high),
         noise=noise,
         room=acoustics.room(rng, rate, rng.uniform(0.12, 0.3), rng.uniform(-14, -6)) if reverberant else None,
-        snr_db=rng.uniform(28, 45),
+        snr_db=rng.uniform(*surroundings.snr_db),
         level_db=rng.uniform(-33, -20),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mini_corpora.selection import HELD_OUT, Chooser, Compose, SentenceSource
-from mini_corpora.voices import Voice, draw_voices
+from mini_corpora.voices import TRACTS, Voice, draw_voices
 
 LETTERS_PER_SECOND = 21  # at espeak's default rate, pauses between utterances included
 DEFAULT_RATE = 175
@@ -14,8 +14,19 @@ FEWEST_UTTERANCES = 2
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """Where people speak: decibels of their speech over noise, and the share of speakers who are heard in a room."""
+
+    snr_db: tuple[float, float] = (28.0, 45.0)
+    rooms: float = 0.1
+
+
+@dataclass(frozen=True)
 class Style:
-    """How people speak in a corpus: espeak rates, seconds of pause; `compose` joins sentences."""
+    """How people speak in a corpus: espeak rates, seconds of pause; `compose` joins sentences.
+
+    A speaker says `train_seconds` or `held_out_seconds`; vocal tracts are drawn from `tracts`.
+    """
 
     rates: tuple[int, int]
     sentences_an_utterance: tuple[int, ...]
@@ -23,6 +34,8 @@ class Style:
     held_out_seconds: float
     pauses: tuple[float, float]
     compose: Compose
+    tracts: tuple[float, float] = TRACTS
+    surroundings: Surroundings = Surroundings()
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Task:
     voice: Voice
     utterances: tuple[str, ...]
     seconds: float
+    surroundings: Surroundings = Surroundings()
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ def _plan_split(
 ) -> Iterator[Task]:
     rng = random.Random(f"{name}/speakers")
     count = max(1, round(seconds / (style.train_seconds if split == "train" else style.held_out_seconds)))
-    for number, voice in enumerate(draw_voices(split, count, style.rates, seed, rng)):
+    for number, voice in enumerate(draw_voices(split, count, style.rates, seed, rng, style.tracts)):
         # More letters than anybody says in the time; a speaker stops when the time is over.
         letters = math.ceil(seconds / count * LETTERS_PER_SECOND * voice.rate / DEFAULT_RATE)
         yield Task(
@@ -77,6 +91,7 @@ def _plan_split(
             voice=voice,
             utterances=_utterances(chooser, split, style, letters, rng),
             seconds=seconds / count,
+            surroundings=style.surroundings,
         )
 
 

@@ -41,20 +41,34 @@ def variants_of(split: str, gender: str, seed: int) -> tuple[str, ...]:
     return tuple(names[slice(*bounds[split])])
 
 
-def draw_voices(split: str, count: int, rates: tuple[int, int], seed: int, rng: random.Random) -> list[Voice]:
+def draw_voices(
+    split: str,
+    count: int,
+    rates: tuple[int, int],
+    seed: int,
+    rng: random.Random,
+    tracts: tuple[float, float] = TRACTS,
+) -> list[Voice]:
     """Draw speakers, women and men by turns, every variant once before any comes again."""
     decks = {gender: list(variants_of(split, gender, seed)) for gender in GENDERS}
     for deck in decks.values():
         rng.shuffle(deck)
-    return [_voice(GENDERS[i % 2], decks[GENDERS[i % 2]], i // 2, rates, rng) for i in range(count)]
+    return [_voice(GENDERS[i % 2], decks[GENDERS[i % 2]], i // 2, rates, tracts, rng) for i in range(count)]
 
 
-def _voice(gender: str, deck: list[str], turn: int, rates: tuple[int, int], rng: random.Random) -> Voice:
+def _voice(
+    gender: str,
+    deck: list[str],
+    turn: int,
+    rates: tuple[int, int],
+    tracts: tuple[float, float],
+    rng: random.Random,
+) -> Voice:
     return Voice(
         variant=deck[turn % len(deck)],
         gender=gender,
         pitch=rng.randint(*PITCHES),
         pitch_range=rng.randint(*PITCH_RANGES),
         rate=rng.randint(*rates),
-        tract=round(rng.uniform(*TRACTS), 3),
+        tract=round(rng.uniform(*tracts), 3),
     )
