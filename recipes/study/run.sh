@@ -33,9 +33,10 @@ hours=1,en=2       # of synthetic speech, a language
 dev_minutes=4
 test_minutes=10
 corpus_seed=1
-voice_seconds=     # speech a synthetic voice of the training data has: less of it is more voices
-snr=               # decibels of synthetic speech over noise, LOW,HIGH
-rooms=             # share of synthetic speakers that are heard in a room
+voice_seconds=     # training speech that a synthetic speaker has, 30 by default: less of it is more speakers
+tracts=            # lengths of their vocal tracts, LOW,HIGH
+snr=               # decibels of their speech over noise, LOW,HIGH
+rooms=             # share of them heard in a room
 librispeech=       # corpora of the part from LibriSpeech to TED-LIUM; synthetic ones where there is no --corpus
 tedlium=
 librispeech_splits="train-clean-5 dev-clean-2 test-clean"
@@ -162,7 +163,8 @@ if at 0 && [ -z "$corpus" ]; then
   python local/mini_corpora --out "$download" --languages "$(each_language source hears target | grep -vx 'librispeech\|tedlium' | paste -sd ,)" \
     --corpora "commonvoice$(each_language source target | sed -n 's/^librispeech$/,librispeech/p; s/^tedlium$/,tedlium3/p' | tr -d '\n')" \
     --hours "$hours" --dev-minutes "$dev_minutes" --test-minutes "$test_minutes" --seed "$corpus_seed" --jobs "$nj" \
-    ${voice_seconds:+--voice-seconds "$voice_seconds"} ${snr:+--snr "$snr"} ${rooms:+--rooms "$rooms"}
+    ${voice_seconds:+--voice-seconds "$voice_seconds"} ${tracts:+--tracts "$tracts"} \
+    ${snr:+--snr "$snr"} ${rooms:+--rooms "$rooms"}
 fi
 
 prepare() { unispeech prepare "$@" --out "$data/manifests" --jobs "$nj" $(! $transcode || echo --transcode); }
