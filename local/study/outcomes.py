@@ -24,7 +24,9 @@ def outcomes(plan: Plan, part: Part, work: Work, system: str, labels: str) -> di
 
 def by_target(plan: Plan, part: Part, work: Work, system: str, labels: str) -> dict[str, dict[int, float]]:
     """Phone error rates by language and seed, of what is there."""
-    rates: dict[str, dict[int, float]] = {}
+    rates: dict[str, dict[int, float]] = {
+        language: {} for target in part.targets for language in target.split("+")
+    }
     for target in part.targets:
         for seed in plan.seeds:
             found = _of_target(plan, part, work, system, labels, seed, target)

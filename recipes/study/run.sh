@@ -156,7 +156,8 @@ if $list; then printf '%s\n' "$cells"; exit; fi
 if $dry_run; then exec 3>&1; else exec 3>&2; fi
 study forecast --only "$only" --jobs "$jobs" --speed "$speed" >&3
 ! $dry_run || exit 0
-tested=$(each_language target)
+# also where only some cells are run: what a fold's systems hear does not depend on it
+tested=$(cells=$(study cells) && each_language target)
 
 if at 0 && [ -z "$corpus" ]; then
   log "Stage 0: synthetic corpora"
@@ -182,9 +183,9 @@ if at 1; then
   else
     sources=$(each_language source)
     [ -z "$sources" ] || prepare commonvoice "$corpus" $(each --language $sources)
-    others=$(each_language hears | grep -vxF "$(each_language source target)" || true)
+    others=$(each_language hears | grep -vxF "$(each_language source; echo "$tested")" || true)
     [ -z "$others" ] || prepare commonvoice "$corpus" --splits validated $(each --language $others)
-    for l in $tested; do
+    for l in $(grep -xF "$(each_language hears target)" <<<"$tested"); do
       python local/study folds "$corpus" "$l" --number "$parts" --out "$data/folds/$l"
       for s in $(all_parts); do prepare commonvoice "$corpus" --language "$l" --split-list "$data/folds/$l/$s.txt"; done
     done
@@ -193,11 +194,11 @@ fi
 
 # phonemize LANGUAGES VOCAB SPLIT...
 phonemize() {
-  local folder languages=${1//+/ } vocab=$2
+  local folder joined=$1 v=$2
   folder=$(made_of "$1" "$2")
   shift 2
-  unispeech phonemize $(for s in "$@"; do cuts manifests "$s" $languages; done) --out "$data/$folder" \
-    --lang-dir "$data/$folder/lang_phone" $([[ "$languages" != *" "* ]] || echo "--vocab $vocab")
+  unispeech phonemize $(for s in "$@"; do cuts manifests "$s" ${joined//+/ }; done) --out "$data/$folder" \
+    --lang-dir "$data/$folder/lang_phone" $([[ "$joined" != *+* ]] || echo "--vocab $v")
 }
 # take SIZE LANGUAGE FOLDER: so many minutes of its training cuts
 take() {
@@ -214,8 +215,8 @@ if at 2; then
     phonemize "${of%:*}" "${of#*:}" $(target_splits)
   done
   for of in $(sed -n 's/.* vocab=\([^ ]*\) .* target=\([^ ]\+\) labels=\([^ ]\+\) .*/\2:\1:\3/p' <<<"$cells" | sort -u); do
-    IFS=: read -r languages v size <<<"$of"
-    [ "$size" = all ] || for l in ${languages//+/ }; do take "$size" "$l" "$(made_of "$languages" "$v")"; done
+    IFS=: read -r joined v size <<<"$of"
+    [ "$size" = all ] || for l in ${joined//+/ }; do take "$size" "$l" "$(made_of "$joined" "$v")"; done
   done
 fi
 
