@@ -37,6 +37,8 @@ scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
 scorer.validation
 analysis.curves
+analysis.frame_phones analysis.observed analysis.quality analysis.sharing analysis.invariance analysis.listening
+analysis.findings analysis.code_tables analysis.heat_map
 interop.names
 interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.imported
 interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq
@@ -44,7 +46,7 @@ interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.tra
 interop.icefall interop.usage interop.measured interop.facts interop.card
 stages.doctor stages.prepare stages.phonemize stages.merge stages.graph stages.pretrain stages.finetune
 stages.decode stages.transcribe stages.score stages.compare stages.report stages.export
-stages.import_ stages.info stages.plot stages.average
+stages.import_ stages.info stages.plot stages.average stages.analyze
 live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
 commands.interop commands.trained
 cli __main__
@@ -66,7 +68,7 @@ DOORS = {
     "soxr": {"audio", "stream"},
     "kaldialign": {"scorer.alignment"},
     "panphon": {"scorer.phones"},
-    "matplotlib": {"analysis.curves"},
+    "matplotlib": {"analysis.curves", "analysis.heat_map"},
     "PIL": {"analysis.curves"},
     "onnx": {"interop.onnx"},
     "onnxruntime": set(),

@@ -27,6 +27,7 @@ for command in (
     training.finetune,
     trained.plot,
     trained.average,
+    trained.analyze,
     recognition.graph,
     recognition.decode,
     recognition.transcribe,

@@ -222,6 +222,17 @@ class DecodeDir:
 
 
 @dataclass(frozen=True)
+class AnalysisDir:
+    """What analyze writes."""
+
+    root: Path
+
+    analysis = Named("analysis.json")
+    """What was found, and what it was made from."""
+    heat_maps = Named("phone-given-code.png")
+
+
+@dataclass(frozen=True)
 class TranscriptDir:
     """What transcribe writes: a file a recording and format."""
 

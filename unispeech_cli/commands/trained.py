@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unispeech_cli.commands.options import OptionalPath
+from unispeech_cli.commands.options import Config, Cuts, Device, Json, OptionalPath, Overrides
 
 
 def plot(
@@ -47,3 +47,31 @@ def average(
     from unispeech_cli.stages import average as stage
 
     show(stage.average(exp, out, last=last, best=best))
+
+
+def analyze(
+    exp: Annotated[Path, typer.Argument(help="Pre-trained experiment or checkpoint directory.")],
+    cuts: Annotated[Cuts, typer.Argument(help="Manifests that phonemize wrote.")],
+    out: Annotated[Path, typer.Option(help="Directory for analysis.json and pictures.")],
+    alignment_from: Annotated[
+        OptionalPath,
+        typer.Option(metavar="EXP", help="Whose CTC says where phones are; else EXP itself."),
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = [],  # noqa: B006
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Codebook and phones: PNMI and purities, codes that languages share, what voice and noise change.
+
+    Reads EXP, CUTS and their audio; writes OUT/analysis.json and OUT/phone-given-code.png, prints tables.
+
+    Example: unispeech analyze exp/r5/pretrain data/dev.jsonl.gz --out exp/r5/codes --alignment-from exp/ctc
+    """
+    from unispeech_cli.console import show
+    from unispeech_cli.settings import load
+    from unispeech_cli.stages import analyze as stage
+
+    settings = load(stage.AnalyzeSettings, config, overrides)
+    records = stage.analyze(exp, cuts, out, alignment_from=alignment_from, device=device, settings=settings)
+    show(records, as_json)

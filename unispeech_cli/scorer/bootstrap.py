@@ -16,6 +16,8 @@ from unispeech_cli.scorer.rates import Rate
 # how many draws are held at once: 32 MB of them
 _AT_ONCE = 4_000_000
 
+Over = Literal["speakers", "utterances"]
+
 
 @dataclass(frozen=True)
 class BootstrapSettings:
@@ -35,7 +37,7 @@ class Interval:
 
     low: float
     high: float
-    over: Literal["speakers", "utterances"]
+    over: Over
     size: int
 
 
@@ -46,6 +48,15 @@ class Paired:
     difference: float
     interval: Interval
     p: float
+
+
+def clusters(speakers: Sequence[str | None], settings: BootstrapSettings) -> tuple[list[list[int]], Over]:
+    """The numbers of the utterances that are drawn together, and whether these are speakers or single ones."""
+    several = None not in speakers and len(set(speakers)) >= settings.speakers
+    groups: dict[str | int, list[int]] = defaultdict(list)
+    for index, speaker in enumerate(speakers):
+        groups[speaker if several and speaker is not None else index].append(index)
+    return list(groups.values()), "speakers" if several else "utterances"
 
 
 def interval(
@@ -83,7 +94,7 @@ class _Clusters:
 
     errors_NS: NDArray[np.int64]
     references_N: NDArray[np.int64]
-    over: Literal["speakers", "utterances"]
+    over: Over
 
     @staticmethod
     def of(
@@ -93,13 +104,9 @@ class _Clusters:
         second: Sequence[Rate] | None = None,
     ) -> "_Clusters":
         systems = [rates] if second is None else [rates, second]
-        several = None not in speakers and len(set(speakers)) >= settings.speakers
-        groups: dict[str | int, list[int]] = defaultdict(list)
-        for index, speaker in enumerate(speakers):
-            groups[speaker if several and speaker is not None else index].append(index)
-        errors = [[sum(s[i].counts.errors for i in members) for s in systems] for members in groups.values()]
-        references = [sum(rates[i].counts.reference for i in members) for members in groups.values()]
-        over: Literal["speakers", "utterances"] = "speakers" if several else "utterances"
+        groups, over = clusters(speakers, settings)
+        errors = [[sum(s[i].counts.errors for i in members) for s in systems] for members in groups]
+        references = [sum(rates[i].counts.reference for i in members) for members in groups]
         return _Clusters(
             np.array(errors, np.int64).reshape(-1, len(systems)), np.array(references, np.int64), over
         )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from unispeech_cli.lang.tokens import TokenTable
 from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.model.recognizer import Recognizer, RecognizerSettings
+from unispeech_cli.model.unispeech import UniSpeech, UniSpeechSettings
 from unispeech_cli.paths import CheckpointDir, ExpDir
 from unispeech_cli.settings import build
 from unispeech_cli.trainer.checkpoint import latest, read_weights
@@ -60,6 +61,24 @@ def load_recognizer(path: Path, device: str = "cpu") -> tuple[Recognizer, TokenT
     weights = read_weights(place)
     model.load_state_dict({name: weights[name] for name in model.state_dict()})
     return model.to(usable_device(device)).eval(), tokens
+
+
+def load_unispeech(path: Path, device: str = "cpu") -> UniSpeech:
+    """The pre-training network of an experiment or checkpoint directory, with its codebook, for evaluation.
+
+    Raises FileNotFoundError when there is no checkpoint, ValueError when it is damaged, has no codebook, or the
+    device is not there.
+    """
+    place = find(path)
+    weights = read_weights(place)
+    if "quantizer.codebook" not in weights:
+        raise ValueError(
+            f"{place.root} has no codebook: it is a fine-tuned model, or was pre-trained without model.quantizer"
+        )
+    settings = build(UniSpeechSettings, saved_model_settings(place))
+    model = UniSpeech(settings, len(weights["head.bias"]))
+    model.load_state_dict(weights)
+    return model.to(usable_device(device)).eval()
 
 
 def load_weights(model: nn.Module, place: CheckpointDir, tokens: TokenTable | None) -> list[str]:
