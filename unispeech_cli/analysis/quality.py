@@ -105,8 +105,8 @@ def _draws(
     drawn = []
     for _ in range(replications):
         weight_K = np.bincount(random.integers(groups, size=groups), minlength=groups)
-        weights = weight_K[group_E] * count_E.astype(float)
-        drawn.append(table.measure(np.bincount(pair_E, weights, minlength=table.size)))
+        weights = weight_K[group_E] * count_E
+        drawn.append(table.measure(np.bincount(pair_E, weights, table.size).astype(np.float64)))
     return drawn
 
 
