@@ -37,8 +37,8 @@ scorer.normalization scorer.measures scorer.phones scorer.classes scorer.results
 scorer.comparison scorer.report scorer.scorefile scorer.markup scorer.figures scorer.sections scorer.page scorer.sound
 scorer.validation
 analysis.curves
-analysis.frame_phones analysis.observed analysis.quality analysis.sharing analysis.invariance analysis.listening
-analysis.findings analysis.code_tables analysis.heat_map
+analysis.frame_phones analysis.observed analysis.quality analysis.sharing analysis.invariance analysis.voices
+analysis.listening analysis.findings analysis.code_tables analysis.heat_map
 interop.names
 interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.imported
 interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq

@@ -1,6 +1,6 @@
 """analysis.json -> tables for people; shares in percent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -29,6 +29,8 @@ def code_tables(found: Found) -> Iterator[Table]:
     if found["voices"]:
         rows = [_agreement(row) for row in found["voices"]]
         yield Table("the same phones in other voices", AGREEMENT, rows)
+    if found["same_phone"]:
+        yield _same_phone(found["same_phone"])
     yield _nearest(found["phones"])
 
 
@@ -40,6 +42,20 @@ def _quality(row: Found) -> tuple[Any, ...]:
 def _agreement(row: Found) -> tuple[Any, ...]:
     shares = (row["equal"], *row["equal_interval"], row["chance"])
     return (str(row["group"]), *_percent(shares), row["frames"])
+
+
+def _same_phone(rows: Sequence[Found]) -> Table:
+    columns = ("group", "other voices", "same voice", "contexts", "frames")
+    shown = [
+        (
+            str(row["group"]),
+            *_percent((row["other_voice"], row["same_voice"])),
+            row["contexts"],
+            row["frames"],
+        )
+        for row in rows
+    ]
+    return Table("equal codes of a phone between the same phones, %", columns, shown)
 
 
 def _percent(shares: tuple[float, ...]) -> list[float]:
@@ -59,14 +75,18 @@ def _overlaps(languages: Found) -> Table:
 def _shared(phones: list[Found]) -> Table:
     """Means over the phones that two languages have."""
     rows: list[tuple[Any, ...]] = []
-    key = lambda row: (str(row["group"]), *row["languages"])  # noqa: E731
-    for (group, one, other), some in groupby(sorted(phones, key=key), key):
+    for (group, one, other), some in groupby(sorted(phones, key=_pair), _pair):
         shared = list(some)
         parts = [(row["overlap"], sum(row["within"]) / 2, row["others"]) for row in shared]
         means = [sum(column) / len(shared) for column in zip(*parts, strict=True)]
         rows.append((group, f"{one} {other}", len(shared), *_percent(tuple(means))))
     columns = ("group", "languages", "phones", "same phone", "within a language", "other phones")
     return Table("codes of a phone that languages share, %", columns, rows)
+
+
+def _pair(row: Found) -> tuple[str, str, str]:
+    one, other = row["languages"]
+    return str(row["group"]), one, other
 
 
 def _nearest(phones: list[Found]) -> Table:

@@ -13,6 +13,7 @@ from unispeech_cli.analysis.invariance import Agreement, agreement, in_noise, ot
 from unispeech_cli.analysis.observed import ALL, Frames, Group, Ints, Utterance, pool
 from unispeech_cli.analysis.quality import measure, spread
 from unispeech_cli.analysis.sharing import language_overlaps, shared_phones
+from unispeech_cli.analysis.voices import same_phone
 from unispeech_cli.scorer.bootstrap import BootstrapSettings
 
 Plain = dict[str, Any]
@@ -44,6 +45,7 @@ def findings(
             for plain in _agreements(agreement(in_noise(utterances, snr), settings))
         ],
         "voices": _agreements(agreement(other_voices(utterances), settings)),
+        "same_phone": [{"group": group, **asdict(some)} for group, some in same_phone(utterances).items()],
         "phones": [_phone(frames, number, nearest) for number in _by_frequency(frames)],
     }
 
