@@ -118,7 +118,7 @@ def _table(given: argparse.Namespace) -> None:
     from unispeech_cli.scorer.bootstrap import BootstrapSettings
 
     plan = _plan(given)
-    found = study(plan, _work(given, plan), BootstrapSettings(replications=given.replications))
+    found = study(plan, _work(given, plan), BootstrapSettings(given.replications, speakers=1))
     text = document(found, given.speech)
     write_text(
         given.exp / "study.json", json.dumps({"speech": given.speech, **plain(found)}, indent=1) + "\n"
