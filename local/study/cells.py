@@ -9,13 +9,16 @@ from study.plan import Part, Plan, former
 KINDS = ("pretrain", "continue", "finetune", "decode", "score", "analyze")
 TRAININGS = KINDS[:3]
 SCRATCH = "scratch"
+# knows phones best and has no codebook
+ALIGNER = "ctc-transfer"
 
 
 @dataclass(frozen=True)
 class Cell:
     """`id` is its directory below the study's; of what is empty there is nothing.
 
-    `source`, `target` and `hears` are languages joined by +, `init` is the cell whose encoder is gone on from.
+    `source`, `target` and `hears` are languages joined by +, `init` is the cell whose encoder is gone on from,
+    or whose model is looked at; `aligner` the one whose CTC says where phones are.
     """
 
     kind: str
@@ -26,6 +29,7 @@ class Cell:
     source: str = ""
     vocab: str = ""
     init: str = ""
+    aligner: str = ""
     hears: str = ""
     target: str = ""
     labels: str = ""
@@ -96,21 +100,24 @@ def tuned(plan: Plan, part: Part, system: str, seed: int, target: str, labels: s
     )
 
 
-def analysis(plan: Plan, part: Part, system: str, seed: int, target: str = "", fold: int = 0) -> Cell:
-    """The analysis of a system's codebook."""
+def analysis(plan: Plan, part: Part, system: str, seed: int, target: str = "", fold: int = 0) -> list[Cell]:
+    """The analysis of a system's codebook, last; before it the training whose CTC says for all where phones are."""
     made = encoder(plan, part, system, seed, target, fold)[-1]
-    return Cell(
+    aligner = encoder(plan, part, ALIGNER, seed)
+    last = Cell(
         "analyze",
         f"{made.id}/analysis",
-        (made.id,),
+        (made.id, aligner[-1].id),
         system,
         seed,
         source=part.source,
         vocab=part.vocab,
         init=made.id,
+        aligner=aligner[-1].id,
         target=target,
         fold=made.fold,
     )
+    return [*aligner, last]
 
 
 def languages(joined: str, vocab: str) -> str:
@@ -152,7 +159,7 @@ def _of_system(plan: Plan, part: Part, system: str, seed: int) -> Iterator[Cell]
                 yield training
                 yield from _measured(training)
             if system in plan.analyze:
-                yield analysis(plan, part, system, seed, target, fold)
+                yield from analysis(plan, part, system, seed, target, fold)
 
 
 def _measured(training: Cell) -> Iterator[Cell]:

@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from study.cells import Cell, cells, choose
-from study.folds import write_folds
 from study.forecast import Work, forecast
 from study.marks import marks
 from study.plan import Plan, in_folds, read_plan
@@ -129,6 +128,9 @@ def _table(given: argparse.Namespace) -> None:
 
 
 def _folds(given: argparse.Namespace) -> None:
+    # reads audio
+    from study.folds import write_folds
+
     seconds = write_folds(given.corpus, given.language, given.number, given.out)
     told = " ".join(f"{each:.0f}" for each in seconds)
     print(f"{given.out}: seconds in {len(seconds)} parts: {told}", file=sys.stderr)

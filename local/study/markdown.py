@@ -54,6 +54,7 @@ def codebooks(codes: Sequence[Codes]) -> str:
         "system",
         "group",
         "PNMI",
+        "by chance",
         "[95 %], widest of seeds",
         "phone purity",
         "code purity",
@@ -92,10 +93,11 @@ def _difference(one: Comparison) -> Line:
 
 def _codes(codes: Codes) -> Line:
     bounds = "-" if codes.interval is None else f"{codes.interval[0]:.3f} to {codes.interval[1]:.3f}"
+    chance = "-" if codes.chance is None else f"{codes.chance:.3f}"
     shares = (codes.phone_purity, codes.code_purity)
     counts = (codes.codes_used, codes.perplexity)
     return (
-        *(codes.system, codes.group, spread(codes.pnmi, 3), bounds),
+        *(codes.system, codes.group, spread(codes.pnmi, 3), chance, bounds),
         *("-" if share is None else f"{share:.3f}" for share in shares),
         *("-" if count is None else f"{count:.1f}" for count in counts),
     )

@@ -67,7 +67,7 @@ def analyses(plan: Plan, work: Work, system: str) -> list[dict[str, Any]]:
     if part is None:
         return []
     places = [
-        analysis(plan, part, system, seed, part.targets[0], fold)
+        analysis(plan, part, system, seed, part.targets[0], fold)[-1]
         for seed in plan.seeds
         for fold in plan.folds or (0,)
     ]

@@ -53,6 +53,8 @@ class Codes:
     system: str
     group: str
     pnmi: Sequence[float]
+    # what it would be without any relation
+    chance: float | None
     interval: tuple[float, float] | None
     phone_purity: float | None
     code_purity: float | None
@@ -139,7 +141,7 @@ def _codes(plan: Plan, work: Work, system: str) -> list[Codes]:
         for group in tree["groups"]:
             groups.setdefault(str(group["group"]), []).append(group)
     if not groups:
-        return [Codes(system, "all", (), None, None, None, None, None)]
+        return [Codes(system, "all", (), *[None] * 6)]
     return [_of_group(system, name, seeds) for name, seeds in groups.items()]
 
 
@@ -147,10 +149,8 @@ def _of_group(system: str, name: str, seeds: Sequence[Mapping[str, Any]]) -> Cod
     bounds = [group["pnmi_interval"] for group in seeds if group.get("pnmi_interval")]
     wide = (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
     pnmi = [float(group["pnmi"]) for group in seeds]
-    return Codes(
-        system, name, pnmi, wide, *(_mean(seeds, key) for key in ("phone_purity", "code_purity")),
-        *(_mean(seeds, key) for key in ("codes_used", "perplexity")),
-    )  # fmt: skip
+    shares = (_mean(seeds, key) for key in ("phone_purity", "code_purity", "codes_used", "perplexity"))
+    return Codes(system, name, pnmi, _mean(seeds, "pnmi_chance"), wide, *shares)
 
 
 def _mean(seeds: Sequence[Mapping[str, Any]], key: str) -> float | None:

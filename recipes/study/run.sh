@@ -148,7 +148,8 @@ run_decode() {
 }
 run_score() { unispeech score "$exp/${id%/*}" >/dev/null; }
 run_analyze() {
-  unispeech analyze "$exp/$init" $(cuts "$(made_of "$source" "$vocab")" test ${source//+/ }) --out "$exp/$id" >/dev/null
+  unispeech analyze "$exp/$init" $(cuts "$(made_of "$source" "$vocab")" test ${source//+/ }) --alignment-from "$exp/$aligner" \
+    --out "$exp/$id" --device "$device" >/dev/null
 }
 
 cells=$(study cells --only "$only")

@@ -138,14 +138,20 @@ def test_what_was_not_run_is_a_dash(tmp_path):
     assert "| r0 | 35.0 (7.1) | 60.0 (0.0) | 47.5 (3.5) | 47.5 [" in text and text.startswith("## Made up\n")
     assert "| scratch | - | - | - | - | - | 1800 | 10.0 |  |" in text
     assert "| unispeech | r0 | - | - | - | - | - |" in text
-    assert lines["unispeech"] == "| unispeech | all | - | - | - | - | - | - |"
+    assert lines["unispeech"] == "| unispeech | all | - | - | - | - | - | - | - |"
 
 
 def test_phones_in_codes_over_seeds(tmp_path):
     plan, work = made(tmp_path, {})
     for seed, (pnmi, low, high) in {1: (0.3, 0.28, 0.33), 2: (0.4, 0.37, 0.41)}.items():
         (cell,) = [cell for cell in work.cells if (cell.kind, cell.seed) == ("analyze", seed)]
-        figures = {"phone_purity": 0.5, "code_purity": 0.1 * seed, "codes_used": 30, "perplexity": 20.0}
+        figures = {
+            "phone_purity": 0.5,
+            "code_purity": 0.1 * seed,
+            "pnmi_chance": 0.02,
+            "codes_used": 30,
+            "perplexity": 20.0,
+        }
         groups = [
             {"group": name, "pnmi": pnmi, "pnmi_interval": [low, high], **figures} for name in (0, "all")
         ]
@@ -156,8 +162,9 @@ def test_phones_in_codes_over_seeds(tmp_path):
     assert (first.group, both.group) == ("0", "all")
     assert (list(both.pnmi), both.interval) == ([0.3, 0.4], (0.28, 0.41))
     assert both.code_purity == pytest.approx(0.15)
-    assert "| unispeech | all | 0.350 (0.071) | 0.280 to 0.410 | 0.500 | 0.150 | 30.0 | 20.0 |" in document(
-        study(plan, work, FEW), "Made up"
+    assert (
+        "| unispeech | all | 0.350 (0.071) | 0.020 | 0.280 to 0.410 | 0.500 | 0.150 | 30.0 | 20.0 |"
+        in document(study(plan, work, FEW), "Made up")
     )
 
 
