@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from lhotse import CutSet
 
-from unispeech_cli.paths import AnalysisDir
+from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.paths import AnalysisDir, LangDir
 from unispeech_cli.records import Note, Table
 from unispeech_cli.scorer.bootstrap import BootstrapSettings
 from unispeech_cli.stages.analyze import AnalyzeSettings, analyze
@@ -47,8 +48,9 @@ def test_a_codebook_without_ctc_is_measured_against_the_phones_of_another_model(
 ) -> None:
     italian = tones(tmp_path / "cv-it_cuts_dev.jsonl.gz", ["a e i", "o a"], language="it")
     out, cuts = tmp_path / "codes", [corpus.dev, italian]
-    notes, tables = said(trained["contrastive"], cuts, out, alignment_from=trained["recognizer"])
-    assert any(f"phones by {trained['recognizer'] / 'best'}, whose PER here is" in note for note in notes)
+    notes, tables = said(trained["contrastive"], cuts, out, alignment_from=[trained["recognizer"]])
+    told = f"phones of 6 cuts by {trained['recognizer'] / 'best'}, whose PER there is"
+    assert any(note.startswith(told) for note in notes)
     found = json.loads(AnalysisDir(out).analysis.read_text())
     assert [row["group"] for row in found["groups"]] == [0, 1, 2, "all"]
     for row in found["groups"]:
@@ -66,12 +68,12 @@ def test_a_codebook_without_ctc_is_measured_against_the_phones_of_another_model(
     assert [row[1] for row in tables[0].rows] == [100 * row["pnmi"] for row in found["groups"]]
     # again: nothing but what was found
     before = AnalysisDir(out).analysis.stat().st_mtime_ns
-    assert said(trained["contrastive"], cuts, out, alignment_from=trained["recognizer"]) == (
+    assert said(trained["contrastive"], cuts, out, alignment_from=[trained["recognizer"]]) == (
         [f"{out} is made from these inputs; nothing to do"],
         tables,
     )
     assert AnalysisDir(out).analysis.stat().st_mtime_ns == before
-    notes, _ = said(trained["contrastive"], cuts[:1], out, alignment_from=trained["recognizer"])
+    notes, _ = said(trained["contrastive"], cuts[:1], out, alignment_from=[trained["recognizer"]])
     assert any(note.startswith(f"{out} is made anew: inputs ") for note in notes)
 
 
@@ -84,7 +86,7 @@ def test_the_same_phones_in_another_voice(
         cut.supervisions[0].speaker = speaker
     CutSet.from_cuts(cuts).to_file(tmp_path / "spoken_cuts_two.jsonl")
     voices = [tmp_path / "spoken_cuts_two.jsonl"]
-    said(trained["contrastive"], voices, tmp_path / "out", alignment_from=trained["recognizer"])
+    said(trained["contrastive"], voices, tmp_path / "out", alignment_from=[trained["recognizer"]])
     found = json.loads(AnalysisDir(tmp_path / "out").analysis.read_text())
     assert [row["group"] for row in found["voices"]] == [0, 1, 2, "all"]
     # of two texts by three voices one is said twice: its three phones, as many frames as the longer has
@@ -102,7 +104,7 @@ def test_what_cannot_be_analysed_is_one_line_and_writes_nothing(
             said(trained[exp], [corpus.dev], out)
     with pytest.raises(ValueError, match=r"trained without CTC \(objective.alpha 0\).*--alignment-from EXP"):
         said(trained["contrastive"], [corpus.dev], out)
-    known = {"alignment_from": trained["recognizer"]}
+    known = {"alignment_from": [trained["recognizer"]]}
     with pytest.raises(ValueError, match="no cut has units; run phonemize on them"):
         said(trained["contrastive"], [corpus.unlabelled], out, **known)
     with pytest.raises(ValueError, match="is in another manifest as well"):
@@ -116,5 +118,33 @@ def test_what_cannot_be_analysed_is_one_line_and_writes_nothing(
 
 
 def test_an_aligner_that_knows_nothing_is_told(corpus: Any, trained: dict[str, Path], tmp_path: Path) -> None:
-    notes, _ = said(trained["contrastive"], [corpus.dev], tmp_path / "out", alignment_from=trained["ctc"])
+    notes, _ = said(trained["contrastive"], [corpus.dev], tmp_path / "out", alignment_from=[trained["ctc"]])
     assert any(note.startswith("warning: it hardly knows these phones: --alignment-from") for note in notes)
+
+
+def test_each_cut_is_aligned_by_the_first_who_knows_its_phones(
+    corpus: Any, trained: dict[str, Path], minute: list[str], tmp_path: Path, tones: Any
+) -> None:
+    vowels = LangDir(tmp_path / "vowels")
+    TokenTable(("<blk>", "a", "e", "i")).write(vowels.tokens)
+    few, dev = [*minute, "run.updates=1"], tones(tmp_path / "cv-es_cuts_dev.jsonl.gz", ["a e i", "e a"])
+    list(finetune(tmp_path / "exp", vowels.root, FinetuneInputs([dev], [dev]), overrides=few))
+    strange = tones(tmp_path / "cv-it_cuts_dev.jsonl.gz", ["a e"], language="it")
+    cuts = [cut.to_dict() for cut in CutSet.from_file(strange)]
+    cuts[0]["supervisions"][0]["custom"]["phones"] = "a y ø"
+    CutSet.from_dicts(cuts).to_file(tmp_path / "strange_cuts_dev.jsonl")
+    notes, _ = said(
+        trained["contrastive"],
+        [corpus.dev, tmp_path / "strange_cuts_dev.jsonl"],
+        tmp_path / "out",
+        alignment_from=[tmp_path / "exp", trained["recognizer"]],
+    )
+    by = json.loads(AnalysisDir(tmp_path / "out").analysis.read_text())["alignment"]
+    # of four Spanish cuts two are without o
+    assert [(part["checkpoint"], part["cuts"]) for part in by] == [
+        (str(tmp_path / "exp" / "best"), 2),
+        (str(trained["recognizer"] / "best"), 2),
+    ]
+    assert notes[-1] == (
+        "warning: 1 cuts left out: no --alignment-from knows all of their units; of cv-it_cuts_dev-0 not y ø"
+    )

@@ -54,9 +54,9 @@ def analyze(
     cuts: Annotated[Cuts, typer.Argument(help="Manifests that phonemize wrote.")],
     out: Annotated[Path, typer.Option(help="Directory for analysis.json and pictures.")],
     alignment_from: Annotated[
-        OptionalPath,
-        typer.Option(metavar="EXP", help="Whose CTC says where phones are; else EXP itself."),
-    ] = None,
+        list[Path],
+        typer.Option(metavar="EXP", help="Whose CTC says where phones are, if not EXP's own; repeatable."),
+    ] = [],  # noqa: B006
     config: Config = None,
     overrides: Overrides = [],  # noqa: B006
     device: Device = "cpu",

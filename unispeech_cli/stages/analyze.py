@@ -16,7 +16,10 @@ from unispeech_cli.analysis.listening import Listener, NoiseLevels
 from unispeech_cli.analysis.observed import Utterance, pool
 from unispeech_cli.atomic import atomic_dir
 from unispeech_cli.batches.loader import inference_batches
+from unispeech_cli.lang.tokens import TokenTable
+from unispeech_cli.lang.tokens import read as read_tokens
 from unispeech_cli.manifests import units, validated
+from unispeech_cli.model.unispeech import UniSpeech
 from unispeech_cli.paths import AnalysisDir, CheckpointDir
 from unispeech_cli.provenance import describe, differences, record
 from unispeech_cli.records import Note, Progress, Record, Records
@@ -46,8 +49,17 @@ class AnalyzeSettings:
             raise ValueError("reach is 0 or more frames, nearest 1 or more codes")
 
 
-Listening = Generator[Record, None, tuple[list[Utterance], Rate]]
-"""Progress and notes on the way; at the end what was seen, and the errors of the aligner."""
+@dataclass(frozen=True)
+class Aligned:
+    """What was seen of the cuts whose phones one model told, and how many of them it gets wrong by itself."""
+
+    checkpoint: CheckpointDir
+    utterances: list[Utterance]
+    rate: Rate
+
+
+Listening = Generator[Record, None, Aligned]
+"""Progress and notes on the way."""
 
 
 def analyze(
@@ -55,17 +67,19 @@ def analyze(
     cuts: Sequence[Path],
     out: Path,
     *,
-    alignment_from: Path | None = None,
+    alignment_from: Sequence[Path] = (),
     device: str = "cpu",
     settings: AnalyzeSettings | None = None,
 ) -> Records:
     """Compare the codes of a pre-trained model with the phones of cuts, as CTC aligns them, and write `out`.
 
-    `alignment_from` is an experiment whose CTC head says where phones are, by default the model itself. The same
-    command again only shows what was found. Raises ValueError for a model without codebook or without knowledge of
-    phones, for cuts without units, or an `out` that is somebody else's; FileNotFoundError for missing inputs.
+    `alignment_from` are experiments whose CTC heads say where phones are, for each cut the first that knows all of its
+    units; by default the model itself. The same command again only shows what was found. Raises ValueError for a
+    model without codebook or without knowledge of phones, for cuts without units, or an `out` that is somebody
+    else's; FileNotFoundError for missing inputs.
     """
-    job = _Job(find(exp), find(alignment_from or exp), tuple(cuts), settings or AnalyzeSettings(), device)
+    aligners = tuple(find(path) for path in alignment_from or [exp])
+    job = _Job(find(exp), aligners, tuple(cuts), settings or AnalyzeSettings(), device)
     place, wanted = AnalysisDir(out), job.wanted()
     _check_out(place)
     changed = differences(place.analysis, wanted)
@@ -80,56 +94,82 @@ def analyze(
 @dataclass(frozen=True)
 class _Job:
     model: CheckpointDir
-    aligner: CheckpointDir
+    aligners: tuple[CheckpointDir, ...]
     manifests: tuple[Path, ...]
     settings: AnalyzeSettings
     device: str
 
     def wanted(self) -> dict[str, Any]:
         """What the result is to be made of."""
-        inputs = [self.model.checksums, self.aligner.checksums, *self.manifests]
-        options = {"checkpoint": str(self.model.root), "alignment_from": str(self.aligner.root)}
+        inputs = [self.model.checksums, *(place.checksums for place in self.aligners), *self.manifests]
+        aligners = [str(place.root) for place in self.aligners]
+        options = {"checkpoint": str(self.model.root), "alignment_from": aligners}
         return describe("analyze", inputs, {**options, **asdict(self.settings)}, ["torch", "matplotlib"])
 
-    def listened(self) -> Listening:
-        """The codes and phones of all cuts that can be read and aligned."""
-        _check_heard_ctc(self.aligner)
-        model = load_unispeech(self.model.root, self.device)
-        aligner, tokens = load_recognizer(self.aligner.root, self.device)
-        some, settings = _labelled(self.manifests), self.settings
-        speakers = {cut.id: cut.supervisions[0].speaker for cut in some}
+    def listened(self) -> Generator[Record, None, list[Aligned]]:
+        """The codes and phones of all cuts that can be read and aligned, by who aligned them."""
+        for place in self.aligners:
+            _check_heard_ctc(place)
+        model, left = load_unispeech(self.model.root, self.device), _labelled(self.manifests)
+        total, found = len(left), list[Aligned]()
+        for place in self.aligners:
+            tokens = read_tokens(place.tokens)
+            known = [cut for cut in left if not _missing(cut, tokens)]
+            left = [cut for cut in left if _missing(cut, tokens)]
+            if known:
+                done = sum(len(some.utterances) for some in found)
+                found.append((yield from self._by(place, model, known, (done, total))))
+        if left:
+            strange = _missing(left[0], read_tokens(self.aligners[-1].tokens))
+            why = f"no --alignment-from knows all of their units; of {left[0].id} not {' '.join(strange)}"
+            yield Note(f"warning: {len(left)} cuts left out: {why}")
+        return found
+
+    def _by(
+        self, place: CheckpointDir, model: UniSpeech, cuts: Sequence[Cut], counted: tuple[int, int]
+    ) -> Listening:
+        """Cuts as one aligner has them."""
+        aligner, tokens = load_recognizer(place.root, self.device)
+        settings, speakers = self.settings, {cut.id: cut.supervisions[0].speaker for cut in cuts}
         listener = Listener(model, aligner, tokens, settings.reach, settings.noise, settings.seed, speakers)
-        found, rate, lines, done = list[Utterance](), Rate(), list[str](), 0
-        for batch in inference_batches(some, settings.seconds_per_batch, tokens, lines.append):
+        found, rate, lines, (done, total) = list[Utterance](), Rate(), list[str](), counted
+        for batch in inference_batches(cuts, settings.seconds_per_batch, tokens, lines.append):
             heard = listener.hear(batch.to(self.device))
             found, rate, done = found + heard.utterances, rate + heard.rate, done + len(batch.cut_ids)
             yield from (Note(f"warning: {line}") for line in [*lines, *heard.faults])
             lines.clear()
-            yield Progress("analyze", done, len(some))
+            yield Progress("analyze", done, total)
         yield from (Note(f"warning: {line}") for line in lines)
+        yield Note(f"phones of {len(found)} cuts by {place.root}, whose PER there is {rate.percent:.1f} %")
+        if rate.fraction > MOST_ERRORS:
+            yield Note(
+                "warning: it hardly knows these phones: --alignment-from a recogniser or model that does"
+            )
         # in the order of the manifests, whatever was read first
-        order = {cut.id: number for number, cut in enumerate(some)}
-        return sorted(found, key=lambda utterance: order[utterance.cut_id]), rate
+        order = {cut.id: number for number, cut in enumerate(cuts)}
+        return Aligned(place, sorted(found, key=lambda utterance: order[utterance.cut_id]), rate)
 
 
 def _make(job: _Job, place: AnalysisDir, wanted: dict[str, Any]) -> Records:
-    utterances, rate = yield from job.listened()
+    parts = yield from job.listened()
+    utterances = [utterance for part in parts for utterance in part.utterances]
     if not utterances:
         raise ValueError("no cut could be read and aligned; the warnings above say why")
-    yield Note(
-        f"phones by {job.aligner.root}, whose PER here is {rate.percent:.1f} %: {len(utterances)} cuts"
-    )
-    if rate.fraction > MOST_ERRORS:
-        yield Note(
-            "warning: it hardly knows these phones: --alignment-from a recogniser or a model that does"
-        )
     settings = job.settings
     found = findings(utterances, settings.noise.snr, settings.nearest, settings.bootstrap)
-    alignment = {"checkpoint": str(job.aligner.root), "per": rate.fraction, "reach": settings.reach}
+    alignment = [
+        {"checkpoint": str(part.checkpoint.root), "cuts": len(part.utterances), "per": part.rate.fraction}
+        for part in parts
+    ]
     with atomic_dir(place.root) as fresh:
-        title = f"{job.model.root}, phones by {job.aligner.root}"
+        title = f"{job.model.root}, phones by {', '.join(str(part.checkpoint.root) for part in parts)}"
         draw_heat_maps(pool(utterances), title, AnalysisDir(fresh).heat_maps)
         record(AnalysisDir(fresh).analysis, {**wanted, "alignment": alignment, **found})
+
+
+def _missing(cut: Cut, tokens: TokenTable) -> list[str]:
+    said = cut.supervisions[0]
+    return tokens.missing(units(said), said.language)
 
 
 def _labelled(manifests: Sequence[Path]) -> list[Cut]:
