@@ -38,12 +38,13 @@ wait_until_fewer_than() { while [ "$(running)" -ge "$1" ]; do sleep 0.3; done; }
 
 # run_cells <CELLS: the first one that is ready goes first; 75 where some are left for another time
 run_cells() {
-  local left=() cell i next label code=0
+  local left=() cell i next label busy code=0
   while read -r cell; do is_done "$cell" || left+=("$cell"); done
   while [ "${#left[@]}" -gt 0 ]; do
     wait_until_fewer_than "$jobs"
     ! time_is_up || break
-    next=
+    # counted before they are looked at: with none that ran then, none becomes ready any more
+    busy=$(running) next=
     for i in "${!left[@]}"; do
       if is_ready "${left[$i]}"; then next=$i; break; fi
     done
@@ -53,8 +54,8 @@ run_cells() {
       label=${label%% *}
       job $((jobs + 1)) "${label//\// }" run_cell "${left[$next]}"
       unset "left[$next]"
-    elif [ "$(running)" -gt 0 ]; then
-      wait_until_fewer_than "$(running)"
+    elif [ "$busy" -gt 0 ]; then
+      wait_until_fewer_than "$busy"
     else
       break
     fi
