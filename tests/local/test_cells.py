@@ -61,7 +61,8 @@ def test_no_piece_is_begun_when_the_time_is_up(tmp_path):
 
 
 def test_a_piece_ends_by_itself_and_the_signal_is_the_trainings(tmp_path):
-    script = "piece_seconds=0.2; code=0; piece bash -c 'trap \"exit 75\" TERM; sleep 5 >/dev/null 2>&1 & wait' || code=$?; exit $code"
+    training = 'trap "exit 75" TERM; sleep 5 >/dev/null 2>&1 & wait'
+    script = f"piece_seconds=0.2; code=0; piece bash -c '{training}' || code=$?; exit $code"
     began = time.monotonic()
     assert run(tmp_path, script)[0] == 75
     assert time.monotonic() - began < 4
