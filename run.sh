@@ -9,6 +9,7 @@ help_message="Usage: ./run.sh [WHAT] [--env k2|torch2] [--python PYTHON] [--k2 W
   ./run.sh                                       the main job on the mini corpora: pre-train, fine-tune, decode, score
   ./run.sh test [FILE ...]                       all checks: ruff, mypy, pytest (of the files named, where some are)
   ./run.sh commonvoice --stage 2 --stop-stage 4  recipes/commonvoice/run.sh; its options: ./run.sh commonvoice --help
+  ./run.sh study --dry-run true                  the paper's comparisons with intervals: recipes/study/README.md
 
 The environment is made when it is missing: .venv (k2, the default) or .venv-torch2; see local/setup.sh --help."
 
