@@ -6,12 +6,14 @@ import pytest
 from lhotse import CutSet
 
 from unispeech_cli.lang.tokens import TokenTable
-from unispeech_cli.paths import AnalysisDir, LangDir
+from unispeech_cli.paths import AnalysisDir, CheckpointDir, LangDir
 from unispeech_cli.records import Note, Table
 from unispeech_cli.scorer.bootstrap import BootstrapSettings
 from unispeech_cli.stages.analyze import AnalyzeSettings, analyze
 from unispeech_cli.stages.finetune import FinetuneInputs, finetune
 from unispeech_cli.stages.pretrain import PretrainInputs, pretrain
+from unispeech_cli.trainer.checkpoint import Identity, read_weights, save_imported
+from unispeech_cli.trainer.weights import find
 
 SETTINGS = AnalyzeSettings(bootstrap=BootstrapSettings(replications=20))
 
@@ -148,3 +150,17 @@ def test_each_cut_is_aligned_by_the_first_who_knows_its_phones(
     assert notes[-1] == (
         "warning: 1 cuts left out: no --alignment-from knows all of their units; of cv-it_cuts_dev-0 not y ø"
     )
+
+
+def test_an_imported_encoder_has_no_head_and_the_same_codes(
+    corpus: Any, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    place, found = find(trained["contrastive"]), []
+    weights = {name: value for name, value in read_weights(place).items() if not name.startswith("head.")}
+    identity = Identity(place.settings.read_text(), TokenTable(("<blk>",)))
+    save_imported(CheckpointDir(tmp_path / "imported"), weights, identity, "{}")
+    for exp in (place.root, tmp_path / "imported"):
+        said(exp, [corpus.dev], tmp_path / "out", alignment_from=[trained["recognizer"]])
+        found.append(json.loads(AnalysisDir(tmp_path / "out").analysis.read_text()))
+    assert found[0]["options"]["checkpoint"] != found[1]["options"]["checkpoint"]
+    assert found[0]["groups"] == found[1]["groups"]

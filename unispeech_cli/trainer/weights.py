@@ -76,8 +76,9 @@ def load_unispeech(path: Path, device: str = "cpu") -> UniSpeech:
             f"{place.root} has no codebook: it is a fine-tuned model, or was pre-trained without model.quantizer"
         )
     settings = build(UniSpeechSettings, saved_model_settings(place))
-    model = UniSpeech(settings, len(weights["head.bias"]))
-    model.load_state_dict(weights)
+    model = UniSpeech(settings, len(read_tokens(place.tokens)))
+    # an imported encoder has no head
+    model.load_state_dict({**model.head.state_dict(prefix="head."), **weights})
     return model.to(usable_device(device)).eval()
 
 
