@@ -1,4 +1,4 @@
-"""How well codes tell phones: PNMI, purities (HuBERT, arXiv 2106.07447, section IV-C), and their spread.
+"""How well codes tell phones: PNMI, purities (HuBERT, arXiv 2106.07447, section IV-E), and their spread.
 
 Legend: N frames, U pairs of phone and code that occur, E such pairs of a speaker or utterance, K of these drawn from.
 """
