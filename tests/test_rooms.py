@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
-__init__ records stopping atomic settings paths frames chance provenance shard_paths shards export_paths
+__init__ records stopping atomic settings paths frames chance provenance shard_paths shards export_paths search_paths
 mp3 archive truncation audio stream recordings
 corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
 manifests prepared
@@ -44,11 +44,12 @@ interop.inert interop.unpickle interop.torchfile interop.vocabulary interop.impo
 interop.transformers_config interop.transformers interop.fairseq_names interop.fairseq_config interop.fairseq
 interop.hub_config interop.hub_tokenizer interop.leaving interop.hub interop.traceable interop.onnx interop.sherpa
 interop.icefall interop.usage interop.measured interop.facts interop.card
+search.space search.runs search.trials
 stages.doctor stages.prepare stages.phonemize stages.merge stages.graph stages.pretrain stages.finetune
 stages.decode stages.transcribe stages.score stages.compare stages.report stages.export
-stages.import_ stages.info stages.plot stages.average stages.analyze
+stages.import_ stages.info stages.plot stages.average stages.analyze stages.sweep
 live console commands.options commands.machine commands.data commands.training commands.recognition commands.scoring
-commands.interop commands.trained
+commands.interop commands.trained commands.searching
 cli __main__
 """.split()
 DOORS = {
@@ -59,7 +60,7 @@ DOORS = {
         "cli",
         *(
             f"commands.{name}"
-            for name in "options machine data training recognition scoring interop trained".split()
+            for name in "options machine data training recognition scoring interop trained searching".split()
         ),
     },
     "phonemizer": {"lang.phonemizer", "stages.doctor"},
@@ -70,6 +71,7 @@ DOORS = {
     "panphon": {"scorer.phones"},
     "matplotlib": {"analysis.curves", "analysis.heat_map"},
     "PIL": {"analysis.curves"},
+    "optuna": {"search.trials"},
     "onnx": {"interop.onnx"},
     "onnxruntime": set(),
     "transformers": set(),

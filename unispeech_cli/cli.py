@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from unispeech_cli.commands import data, interop, machine, recognition, scoring, trained, training
+from unispeech_cli.commands import data, interop, machine, recognition, scoring, searching, trained, training
 from unispeech_cli.stopping import EXIT_AGAIN, Stopped, leave_word
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for command in (
     data.merge,
     training.pretrain,
     training.finetune,
+    searching.sweep,
     trained.plot,
     trained.average,
     trained.analyze,

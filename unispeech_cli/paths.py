@@ -1,4 +1,4 @@
-"""File names on disk, all but those of shards (shard_paths.py) and exports (export_paths.py); no other file has any."""
+"""File names on disk, but for {shard,export,search}_paths.py; no other file has any."""
 
 import hashlib
 from dataclasses import dataclass

@@ -101,8 +101,9 @@ def _scalar(text: str) -> Any:
 def _merge(tree: dict[str, Any], more: Mapping[str, Any], kind: type, source: str) -> None:
     _check_names(kind, more, source)
     for name, value in more.items():
-        if isinstance(value, Mapping) and isinstance(tree.get(name), dict):
-            _merge(tree[name], value, _nested(kind, name) or kind, source)
+        nested = _nested(kind, name)
+        if nested is not None and isinstance(value, Mapping) and isinstance(tree.get(name), dict):
+            _merge(tree[name], value, nested, source)
         else:
             tree[name] = _copied(value)
 

@@ -57,8 +57,16 @@ def serve(parent: int) -> None:
     """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    follow(parent, signal.SIGKILL)
+
+
+def follow(parent: int, end: int = signal.SIGTERM) -> None:
+    """In a process that works for another: get the signal `end` when its parent is gone, however that ends.
+
+    Linux's kernel is asked to. Where the parent has gone already, this process ends here.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(end), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
