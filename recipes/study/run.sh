@@ -76,6 +76,7 @@ study() { # study COMMAND [OPTION...]
 # fields NAME...: their values in the cells that are to be run, each once
 fields() { grep -oE " ($(IFS='|'; echo "$*"))=[^ ]+" <<<"$cells" | sed 's/[^=]*=//' | sort -u; }
 each_language() { fields "$@" | tr '+' '\n' | sort -u; }
+of_commonvoice() { each_language source hears target | grep -vx 'librispeech\|tedlium' || true; }
 trained() { piece unispeech "$1" "$exp/$id" --preset "$preset" --config "$conf/$settings.yaml" --set "run.seed=$seed" --device "$device" "${@:2}"; }
 
 run_pretrain() {
@@ -115,8 +116,8 @@ tested=$(cells=$(study cells) && each_language target)
 
 if at 0 && [ -z "$corpus" ]; then
   log "Stage 0: synthetic corpora"
-  python local/mini_corpora --out "$download" --languages "$(each_language source hears target | grep -vx 'librispeech\|tedlium' | paste -sd ,)" \
-    --corpora "commonvoice$(each_language source target | sed -n 's/^librispeech$/,librispeech/p; s/^tedlium$/,tedlium3/p' | tr -d '\n')" \
+  python local/mini_corpora --out "$download" --languages "$({ echo en; of_commonvoice; } | sort -u | paste -sd ,)" \
+    --corpora "commonvoice$(each_language source hears target | sed -n 's/^librispeech$/,librispeech/p; s/^tedlium$/,tedlium3/p' | tr -d '\n')" \
     --hours "$hours" --dev-minutes "$dev_minutes" --test-minutes "$test_minutes" --seed "$corpus_seed" --jobs "$nj" \
     ${voice_seconds:+--voice-seconds "$voice_seconds"} ${tracts:+--tracts "$tracts"} \
     ${snr:+--snr "$snr"} ${rooms:+--rooms "$rooms"}
@@ -131,11 +132,10 @@ if at 1; then
       tedlium) prepare tedlium3 "$tedlium" ;;
     esac
   done
-  of_commonvoice=$(each_language source hears target | grep -vx 'librispeech\|tedlium')
   if [ -z "$corpus" ]; then
-    prepare commonvoice "$download/commonvoice" $(each --language $of_commonvoice)
+    [ -z "$(of_commonvoice)" ] || prepare commonvoice "$download/commonvoice" $(each --language $(of_commonvoice))
   else
-    sources=$(each_language source)
+    sources=$(each_language source | grep -vx librispeech || true)
     [ -z "$sources" ] || prepare commonvoice "$corpus" $(each --language $sources)
     others=$(each_language hears | grep -vxF "$(each_language source; echo "$tested")" || true)
     [ -z "$others" ] || prepare commonvoice "$corpus" --splits validated $(each --language $others)
