@@ -1,3 +1,6 @@
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -8,6 +11,7 @@ import pytest
 import soundfile
 import torch
 
+from unispeech_cli.batches import loader
 from unispeech_cli.batches.augment import AugmentSettings, NoiseSettings, ReverbSettings
 from unispeech_cli.batches.batch import Batch
 from unispeech_cli.batches.loader import inference_batches, open_held_out, training_batches
@@ -210,6 +214,20 @@ def test_an_index_that_is_gone_ends_the_training_in_one_line(sources: list[Sourc
     sources[1].indexes[0].lines.unlink()
     with pytest.raises(ValueError, match=r"20 batches in a row .* batch 19 left out: .*cuts\.jsonl"):
         list(islice(batches(sources), 100))
+
+
+def test_a_reader_that_gives_nothing_more_ends_the_training_in_one_line(
+    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "MOST_SECONDS", 4)
+    coming = batches(sources, replace(SMALL, workers=1, prefetch=1))
+    next(coming)
+    (reader,) = multiprocessing.active_children()
+    os.kill(reader.pid or 0, signal.SIGSTOP)
+    with pytest.raises(OSError, match="no batch has come for 4 s: processes that read audio are stuck"):
+        list(coming)
+    reader.join(5)
+    assert not reader.is_alive()
 
 
 def test_waiting_is_said(sources: list[Source]) -> None:

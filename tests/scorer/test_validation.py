@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,8 +34,35 @@ def test_errors_are_counted_over_all_labelled_utterances() -> None:
     assert rate.seconds == (5 + 4 + 3) / 16_000
 
 
-def test_nothing_labelled_is_no_error() -> None:
-    assert error_rate(recognize, [collate([example("unlabelled", None)])]).fraction == 0
+def test_nothing_heard_is_no_figure() -> None:
+    with pytest.raises(ValueError, match="none of the development cuts can be read, or none is labelled"):
+        error_rate(recognize, [collate([example("unlabelled", None)])])
+
+
+@pytest.mark.parametrize("heard", [[], ["right"]])
+def test_it_takes_all_ranks_to_have_heard_nothing(heard: list[str]) -> None:
+    """This rank has no readable cut; the other has `heard`, and both learn the same."""
+    other: list[list[float]] = []
+    if heard:
+        error_rate(
+            recognize, [collate([example("right", [1, 3])])], lambda sums: other.append([*sums]) or sums
+        )
+    else:
+        other.append([0.0] * 6)
+
+    def together(sums: Sequence[float]) -> Sequence[float]:
+        return [mine + others for mine, others in zip(sums, other[0], strict=True)]
+
+    if heard:
+        assert error_rate(recognize, [], together).fraction == 0.5
+        return
+    with pytest.raises(ValueError, match="none of the development cuts can be read"):
+        error_rate(recognize, [], together)
+
+
+def test_no_loss_of_no_frames() -> None:
+    with pytest.raises(ValueError, match="none of the development cuts can be read"):
+        mean_loss(torch.nn.Linear(1, 1), lambda output, batch: output, [], "contrastive", 1)
 
 
 def test_no_gradients_are_kept() -> None:

@@ -48,6 +48,17 @@ def test_other_settings_are_named(exp: ExpDir, train: Path, settings: str, diffe
     assert exp.settings.read_text() == SETTINGS
 
 
+def test_how_it_is_computed_may_change_but_not_in_what_precision(exp: ExpDir, train: Path) -> None:
+    # written by a version that had none of them
+    run = "updates: 10\n  precision: float32\n  recompute: false\n  compile: false"
+    defaults, inputs = SETTINGS.replace("updates: 10", run), {"train": [train], "dev": []}
+    spared = defaults.replace("false", "true")
+    claim(exp, Identity(spared, MINE.tokens), inputs, None, defaults)
+    coarse = Identity(spared.replace("float32", "bf16"), MINE.tokens)
+    with pytest.raises(ValueError, match=r"other settings: run.precision float32, now bf16; give the former"):
+        claim(exp, coarse, inputs, None, defaults)
+
+
 def test_how_audio_is_read_ahead_may_change(exp: ExpDir, train: Path) -> None:
     elsewhere = (
         SETTINGS.replace("updates: 10", "updates: 10\n  keep: 5") + "data:\n  workers: 8\n  prefetch: 4\n"

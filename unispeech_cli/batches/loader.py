@@ -1,5 +1,6 @@
 """Manifests -> batches: by plan for training, by duration for decoding and validation."""
 
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ from unispeech_cli.stopping import serve
 
 OnFault = Callable[[str], None]
 
+# seconds after which a batch that has not come never will
+MOST_SECONDS = 900
 # this many batches in a row without one readable cut are not a few bad files
 MOST_UNREADABLE = 20
 
@@ -45,7 +48,7 @@ def training_batches(
     A cut whose audio cannot be read is left out of its batch, with a line to `on_fault`; None stands for a
     batch of which nothing could be read, so that the count of batches stays the position in the plan. A line,
     too, when whoever takes the batches waited for much of the time. Raises ValueError after 20 of those in a
-    row, OSError where a process that reads has died.
+    row, OSError where a process that reads has died or is stuck.
     """
     division = settings.division(size)
     plan = endless_plan(
@@ -65,18 +68,32 @@ def training_batches(
 
 def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Iterator[Loaded]:
     prefetch: dict[str, Any] = {"prefetch_factor": ahead.prefetch} if ahead.workers else {}
+    others = multiprocessing.active_children()
     loader = DataLoader(
         reader,
         sampler=plan,
         batch_size=None,
         num_workers=ahead.workers,
+        timeout=MOST_SECONDS if ahead.workers else 0,
         worker_init_fn=partial(_serve, os.getpid()),
         # the loader draws a seed for its workers; the training's own generator must not move on a resume
         generator=torch.Generator(),
         **prefetch,
     )
     with readers_alive():
-        yield from loader
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if "timed out" not in str(error):
+                raise
+            # they hear no request to end, and nobody may wait for them
+            for stuck in multiprocessing.active_children():
+                if stuck not in others:
+                    stuck.kill()
+            raise OSError(
+                f"no batch has come for {MOST_SECONDS} s: processes that read audio are stuck, for want of shared "
+                "memory (/dev/shm) or of a disk that answers; fewer data.workers; the same command goes on"
+            ) from None
 
 
 def _serve(parent: int, worker: int) -> None:

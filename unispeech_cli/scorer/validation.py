@@ -25,12 +25,13 @@ def error_rate(
     """Token error rate of greedy decoding over the labelled utterances of `batches`.
 
     `recognize` makes logits (B, T, V) and frame lengths (B,) of samples (B, S) and their lengths; `together` sums
-    over those who have other batches.
+    over those who have other batches. Raises ValueError, on all of them alike, where nobody has heard anything.
     """
     with torch.no_grad():
         rate = total(rate for batch in batches for rate in _rates(batch, recognize))
     counts = rate.counts.correct, rate.counts.substitutions, rate.counts.deletions, rate.counts.insertions
     *summed, utterances, seconds = together([*counts, rate.utterances, rate.seconds])
+    _check_heard(utterances)
     return Rate(Counts(*map(int, summed)), int(utterances), seconds)
 
 
@@ -44,7 +45,8 @@ def mean_loss(
 ) -> float:
     """One term of the objective per counted unit over `batches`, with the same masks and draws each time.
 
-    `together` sums over those who have other batches.
+    `together` sums over those who have other batches. Raises ValueError, on all of them alike, where nobody has heard
+    anything.
     """
     torch.manual_seed(seed)
     summed = count_all = 0.0
@@ -53,7 +55,16 @@ def mean_loss(
             losses = objective(model(batch.wave_BS, batch.wave_lengths_B, seeds=batch.seeds), batch)
             summed, count_all = summed + float(losses.terms[term]), count_all + float(losses.count)
     summed, count_all = together([summed, count_all])
-    return summed / max(count_all, 1.0)
+    _check_heard(count_all)
+    return summed / count_all
+
+
+def _check_heard(count: float) -> None:
+    # 0 errors of 0 would be the best figure there is
+    if not count:
+        raise ValueError(
+            "none of the development cuts can be read, or none is labelled: see the log, and --dev"
+        )
 
 
 def _rates(batch: Batch, recognize: Recognize) -> Iterator[Rate]:

@@ -16,7 +16,7 @@ from unispeech_cli.provenance import hash_file, hash_manifest
 from unispeech_cli.trainer.checkpoint import Identity
 
 # settings that move nothing that is trained: another machine may want others
-FREE = {"data.workers", "data.prefetch", "run.keep", "run.keep_best"}
+FREE = {"data.workers", "data.prefetch", "run.keep", "run.keep_best", "run.recompute", "run.compile"}
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def claim(
     """Make the experiment directory, or see that it is this very experiment.
 
     `defaults` are those of all settings, as YAML: an experiment made before a setting existed counts with its
-    default; how audio is read ahead and how many checkpoints are kept may change. Raises ValueError naming what
-    differs: an experiment made otherwise is never trained on.
+    default; what is `FREE` may change. Raises ValueError naming what differs: an experiment made otherwise is
+    never trained on.
     """
     wanted = {name: {str(path): hash_manifest(path) for path in paths} for name, paths in inputs.items()}
     wanted["init"] = {} if init is None else {str(init.root): hash_file(init.checksums)}
