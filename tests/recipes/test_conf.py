@@ -21,7 +21,9 @@ def test_loads(path, preset):
     system, stage = path.stem.rsplit("-", 1)
     if stage == "finetune":
         settings = finetune.read_settings(preset, path, [], None)
-        assert settings.freeze.frontend is (system != "scratch")
+        # nothing of a fresh encoder is frozen; before one that knows something the head learns alone
+        assert (settings.freeze.encoder == 0) is (system == "scratch")
+        assert not (system == "scratch" and settings.freeze.frontend)
     else:
         settings = pretrain.read_settings(preset, path, [])
         assert (settings.objective.alpha == 0) is (stage == "continue" or system.startswith("contrastive"))
@@ -76,6 +78,7 @@ def test_the_papers_fine_tuning_is_the_released_one():
         8000,
     )
     assert rate_factor(rate, updates, updates) == pytest.approx(0.05)
+    assert settings.freeze.frontend
     assert (settings.data.seconds_per_batch * 16_000, settings.data.division().batches) == (1_000_000, 4)
     assert (settings.optim.lr, settings.optim.eps, settings.optim.weight_decay) == (2e-5, 1e-8, 0.0)
     assert (settings.freeze.frontend, settings.freeze.encoder * updates) == (True, 2000)
