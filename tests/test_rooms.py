@@ -16,8 +16,8 @@ lang.text lang.phonemizer lang.tokens lang.subwords lang.lexicon lang.units lang
 lang.directory lang.phonemized
 lang.pronouncer lang.transcript lang.lm_words lang.graphs lang.arpa lang.grammar lang.lexicon_graph lang.compile
 lang.validation lang.word_graph
-batches.batch batches.lines batches.shar batches.index batches.plan batches.shares batches.augment batches.source
-batches.feeding batches.reading batches.loader batches.worst
+batches.batch batches.lines batches.shar batches.index batches.turns batches.plan batches.shares
+batches.augment batches.source batches.feeding batches.reading batches.loader batches.worst
 model.activation model.exact model.economy model.statistics model.frontend model.masking
 model.encoder model.quantizer model.head
 model.unispeech model.recognizer model.size model.chunks

@@ -118,14 +118,62 @@ def test_it_goes_through_whole_epochs_without_end() -> None:
         assert sorted(cuts) == list(range(100))
 
 
+def replayed(pools: list[Pool], seed: int, speeds: tuple[float, ...], count: int) -> list[Planned]:
+    """The definition, a batch at a time: the kind that is further behind, and in it the pool that is."""
+    whole = sum(pool.share for pool in pools)
+    kinds = [[n for n, pool in enumerate(pools) if pool.labelled is kind] for kind in (False, True)]
+    of_kind = [sum(pools[n].share for n in places) for places in kinds]
+    given, epoch, left = [0] * len(pools), [-1] * len(pools), [[] for _ in pools]
+    drawn = [np.zeros(0)] * len(pools)
+
+    def furthest_behind(shares: list[float], had: list[int]) -> int:
+        return int(np.argmax([share * (sum(had) + 1) - one for share, one in zip(shares, had, strict=True)]))
+
+    plan = []
+    for number in range(count):
+        spent = [sum(given[n] for n in places) for places in kinds]
+        kind = furthest_behind([share / whole for share in of_kind], spent)
+        shares = [pools[n].share / of_kind[kind] for n in kinds[kind]]
+        chosen = kinds[kind][furthest_behind(shares, [given[n] for n in kinds[kind]])]
+        seconds = pools[chosen].seconds_N
+        if not left[chosen]:
+            epoch[chosen] += 1
+            at = (seed, chosen, epoch[chosen])
+            random = np.random.default_rng((*at, 1))
+            drawn[chosen] = np.array(speeds)[random.integers(len(speeds), size=len(seconds), dtype=np.uint8)]
+            left[chosen] = by_definition(seconds / drawn[chosen], LIMIT, at)
+        cuts = left[chosen].pop(0)
+        played = drawn[chosen][cuts]
+        given[chosen] += int(np.rint(seconds[cuts] / played * 16_000).sum())
+        plan.append(Planned(number, chosen, tuple(cuts), tuple(played.tolist())))
+    return plan
+
+
+def mixed(*sizes: int, shares: tuple[float, ...], labelled: int) -> list[Pool]:
+    places = np.cumsum([0, *sizes])
+    return [
+        Pool(SECONDS[start:end], share, n < labelled)
+        for n, (start, end, share) in enumerate(zip(places, places[1:], shares, strict=False))
+    ]
+
+
 @pytest.mark.parametrize("speeds", [(1.0,), (0.9, 1.1)])
-def test_skipping_gives_what_comes_there(speeds: tuple[float, ...]) -> None:
-    pools = [Pool(SECONDS[:200], 0.4, True), Pool(SECONDS[200:500], 0.6)]
-    through = list(islice(endless_plan(pools, LIMIT, 1, speeds=speeds), 300))
-    assert [planned.number for planned in through] == list(range(300))
-    for skip in (1, 17, 250):
+@pytest.mark.parametrize(
+    "pools",
+    [
+        mixed(300, shares=(1.0,), labelled=0),
+        mixed(200, 300, shares=(0.4, 0.6), labelled=1),
+        mixed(90, 400, shares=(0.3, 0.7), labelled=2),
+        mixed(150, 40, 200, 300, 90, shares=(0.15, 0.05, 0.4, 0.3, 0.1), labelled=2),
+        [Pool(np.full(40, 1.5, dtype=np.float32), 0.5, labelled) for labelled in (False, True)],
+    ],
+    ids=["one", "labelled and not", "two languages", "languages and labelled", "all the same"],
+)
+def test_skipping_gives_what_a_replay_comes_to(pools: list[Pool], speeds: tuple[float, ...]) -> None:
+    whole = replayed(pools, 1, speeds, 300)
+    for skip in (0, 1, 17, 250):
         resumed = endless_plan(pools, LIMIT, 1, speeds=speeds, skip=skip)
-        assert list(islice(resumed, 300 - skip)) == through[skip:]
+        assert list(islice(resumed, 300 - skip)) == whole[skip:]
 
 
 def test_speeds_are_drawn_evenly_and_anew_each_epoch() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from unispeech_cli.batches.turns import Turns
 from unispeech_cli.frames import SAMPLE_RATE
 
 Array = np.ndarray[Any, Any]
@@ -62,17 +63,22 @@ def endless_plan(
     kinds = [
         [place for place, pool in enumerate(pools) if pool.labelled is labelled] for labelled in (False, True)
     ]
-    of_kind = [_Turns([pools[place].share for place in places]) for places in kinds]
-    kind_turns, number = _Turns([sum(pools[place].share for place in places) for places in kinds]), 0
+    of_kind = [
+        Turns([pools[place].share for place in places], [walks[place] for place in places])
+        for places in kinds
+    ]
+    turns = Turns([sum(pools[place].share for place in places) for places in kinds], of_kind)
+    number = 0
+    while number < skip:
+        count = min(len(turns.ahead()), skip - number)
+        turns.move(count)
+        number += count
     while True:
-        kind = kind_turns.next()
-        member = of_kind[kind].next()
-        chosen = kinds[kind][member]
-        samples = walks[chosen].step()
-        kind_turns.give(kind, samples)
-        of_kind[kind].give(member, samples)
-        if number >= skip:
-            yield Planned(number, chosen, *walks[chosen].batch())
+        kind = turns.next()
+        chosen = kinds[kind][of_kind[kind].next()]
+        planned = Planned(number, chosen, *walks[chosen].batch())
+        turns.move(1)
+        yield planned
         number += 1
 
 
@@ -101,9 +107,18 @@ def epoch_plan(seconds_N: Array, seconds_per_batch: float, seed: Sequence[int]) 
     """
     random = np.random.default_rng(list(seed))
     jittered_N = seconds_N * (1 + JITTER * random.random(len(seconds_N)))
-    order_N = np.argsort(jittered_N, kind="stable").astype(np.int32)
+    order_N = _sorted(jittered_N).astype(np.int32)
     edges = _edges(seconds_N[order_N].astype(np.float64), seconds_per_batch)
     return Epoch(order_N, edges, random.permutation(len(edges) - 1))
+
+
+def _sorted(values_N: Array) -> Array:
+    """Which comes where, of equal ones the first; several times as fast as a stable sort where none are equal."""
+    order_N = np.argsort(values_N)
+    sorted_N = values_N[order_N]
+    if (sorted_N[1:] == sorted_N[:-1]).any():
+        return np.argsort(values_N, kind="stable")
+    return order_N
 
 
 def _edges(sorted_N: Array, limit: float) -> list[int]:
@@ -139,24 +154,26 @@ def _fitting(sorted_N: Array, limit: float) -> list[int]:
 
 
 class _Walk:
-    """Where one pool stands: in its epoch, at a batch."""
+    """Where one pool stands: in its epoch, before a batch."""
 
     def __init__(self, pool: Pool, limit: float, seed: tuple[int, int], speeds: Sequence[float]) -> None:
         self._pool, self._limit, self._seed = pool, limit, seed
         self._speeds = np.array(speeds, dtype=np.float64)
-        self._number = self._place = -1
+        self._number, self._place = -1, 0
         self._epoch = Epoch(np.zeros(0), [0], np.zeros(0))
 
-    def step(self) -> int:
-        """Go to the next batch. Returns its samples, padding not counted."""
-        self._place += 1
+    def ahead(self) -> Array:
+        """Samples of the batches that are left of the epoch, padding not counted."""
         if self._place >= len(self._epoch):
             self._number, self._place = self._number + 1, 0
             self._begin((*self._seed, self._number))
-        return self._samples[self._place]
+        return self._samples_M[self._place :]
+
+    def move(self, count: int) -> None:
+        self._place += count
 
     def batch(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """The cuts of this batch, and how fast each is played."""
+        """The cuts of the next batch, and how fast each is played."""
         cuts = self._epoch[self._place]
         return tuple(cuts.tolist()), tuple(self._speeds[self._drawn_N[cuts]].tolist())
 
@@ -166,27 +183,4 @@ class _Walk:
         seconds_N = self._pool.seconds_N / self._speeds[self._drawn_N]
         self._epoch = epoch_plan(seconds_N, self._limit, seed)
         samples_N = np.rint(seconds_N[self._epoch.order_N] * SAMPLE_RATE).astype(np.int64)
-        samples_M = np.add.reduceat(samples_N, self._epoch.edges[:-1])
-        self._samples: list[int] = samples_M[self._epoch.turn_M].tolist()
-
-
-class _Turns:
-    """Whose turn it is: next comes who is furthest behind its share of what was given so far."""
-
-    def __init__(self, shares: Sequence[float]) -> None:
-        self._shares = [share / max(sum(shares), 1e-12) for share in shares]
-        self._given = [0] * len(shares)
-        self._total = 0
-
-    def next(self) -> int:
-        # one sample more than was given: at the start the largest share comes first
-        total = self._total + 1
-        behind = [
-            share * total - given if share > 0 else -total
-            for share, given in zip(self._shares, self._given, strict=True)
-        ]
-        return behind.index(max(behind))
-
-    def give(self, who: int, samples: int) -> None:
-        self._given[who] += samples
-        self._total += samples
+        self._samples_M = np.add.reduceat(samples_N, self._epoch.edges[:-1])[self._epoch.turn_M]
