@@ -56,6 +56,13 @@ def test_the_plan_is_its_definition(limit: float) -> None:
         assert plan == by_definition(seconds, limit, (3, 1))
 
 
+def test_of_equal_lengths_the_first_comes_first() -> None:
+    # so short that the least step between doubles is the whole length, and jitter is lost
+    seconds = np.full(700, 5e-324)
+    plan = [batch.tolist() for batch in epoch_plan(seconds, 100 * 5e-324, (1, 0))]
+    assert plan == by_definition(seconds, 100 * 5e-324, (1, 0))
+
+
 def test_the_plan_of_more_than_one_block_is_its_definition() -> None:
     seconds = speech(70_000)
     plan = [batch.tolist() for batch in epoch_plan(seconds, LIMIT, (1, 0))]

@@ -125,10 +125,12 @@ def _edges(sorted_N: Array, limit: float) -> list[int]:
     """Where batches begin and end: a batch ends before the cut with which longest x cuts is over the limit."""
     edges = [0]
     while edges[-1] < len(sorted_N):
-        block = edges[-1]
+        block = edge = edges[-1]
         fitting = _fitting(sorted_N[block:], limit)
-        while edges[-1] < min(block + _BLOCK, len(sorted_N)):
-            edges.append(edges[-1] + fitting[edges[-1] - block])
+        stop = min(block + _BLOCK, len(sorted_N))
+        while edge < stop:
+            edge += fitting[edge - block]
+            edges.append(edge)
     return edges
 
 
