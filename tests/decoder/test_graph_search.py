@@ -210,6 +210,12 @@ def test_a_grammar_scores_texts_with_all_its_ways_to_back_off(
     assert grammar_scores([], larger) == []
 
 
+def test_an_empty_text_alone_is_a_graph_of_one_arc_and_is_scored(made: WordGraph, lang_dir: Path) -> None:
+    (lang_dir / "1.arpa").write_text(arpa({(word,): (-0.7, 0.0) for word in ("<s>", "</s>", *LEXICON)}))
+    unigrams = rescoring_grammar(grammar(lang_dir, lang_dir / "1.arpa", made.words), "cpu")
+    assert grammar_scores([()], unigrams) == pytest.approx([-0.7 * math.log(10)], abs=1e-4)
+
+
 def test_texts_of_a_lattice_have_the_sums_of_their_paths(
     lang_dir: Path, log_prob_BTV: Tensor, said: list[Texts]
 ) -> None:

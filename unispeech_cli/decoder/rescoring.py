@@ -79,6 +79,8 @@ def grammar_scores(texts: Sequence[tuple[int, ...]], grammar: Grammar) -> list[f
     k2, room = import_k2(), [0] * grammar.room
     spaced = [[label for word in ids for label in (*room, word)] + room for ids in texts]
     fsas = k2.linear_fsa(spaced, device=grammar.graph.device)
+    # of a single arc, an empty text alone, the scores would be a column of the arcs, which k2 itself refuses then
+    fsas.scores = torch.zeros(fsas.num_arcs, device=grammar.graph.device)
     which = torch.zeros(len(texts), dtype=torch.int32, device=grammar.graph.device)
     both = k2.intersect_device(grammar.graph, fsas, which, sorted_match_a=True)
     return list(k2.top_sort(k2.connect(both)).get_tot_scores(True, log_semiring=False).tolist())
