@@ -1,6 +1,7 @@
 import os
 import signal
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,10 @@ def opened(place: SweepDir, space: Space = SPACE) -> Trials:
 
 def child(work: Callable[[], None]) -> int:
     """A process of its own that does this and nothing after."""
-    number = os.fork()
+    with warnings.catch_warnings():
+        # this process may have threads; the other needs nothing that they hold
+        warnings.simplefilter("ignore", DeprecationWarning)
+        number = os.fork()
     if number == 0:
         try:
             work()

@@ -25,7 +25,9 @@ RATES = "optim.lr: {low: 1e-4, high: 1e-2, log: true}"
 
 
 @pytest.fixture
-def brief(minute: list[str]) -> list[str]:
+def brief(minute: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    # trainings so small that several threads only wait for each other
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return [*minute, "run.updates=2", "run.validations=1"]
 
 
