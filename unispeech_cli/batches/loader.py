@@ -2,12 +2,14 @@
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -74,26 +76,60 @@ def _loaded(reader: "_Reader", plan: Iterator[Planned], ahead: Readers) -> Itera
         sampler=plan,
         batch_size=None,
         num_workers=ahead.workers,
-        timeout=MOST_SECONDS if ahead.workers else 0,
         worker_init_fn=partial(_serve, os.getpid()),
         # the loader draws a seed for its workers; the training's own generator must not move on a resume
         generator=torch.Generator(),
         **prefetch,
     )
     with readers_alive():
-        try:
-            yield from loader
-        except RuntimeError as error:
-            if "timed out" not in str(error):
-                raise
-            # they hear no request to end, and nobody may wait for them
-            for stuck in multiprocessing.active_children():
-                if stuck not in others:
-                    stuck.kill()
-            raise OSError(
-                f"no batch has come for {MOST_SECONDS} s: processes that read audio are stuck, for want of shared "
-                "memory (/dev/shm) or of a disk that answers; fewer data.workers; the same command goes on"
-            ) from None
+        coming = iter(loader)
+        if not ahead.workers:
+            yield from coming
+            return
+        while True:
+            try:
+                with _alarm(MOST_SECONDS):
+                    loaded = next(coming)
+            except StopIteration:
+                return
+            except _Late:
+                _kill([child for child in multiprocessing.active_children() if child not in others])
+                raise OSError(
+                    f"no batch has come for {MOST_SECONDS} s: processes that read audio are stuck, for want of shared "
+                    "memory (/dev/shm) or of a disk that answers; fewer data.workers; the same command goes on"
+                ) from None
+            yield loaded
+
+
+class _Late(Exception):
+    """What was waited for has not come."""
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise _Late where what is within takes longer; the loader's own timeout ends no wait for half a message."""
+
+    def ring(number: int, frame: object) -> None:
+        raise _Late
+
+    heard = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, heard)
+
+
+def _kill(stuck: list[BaseProcess]) -> None:
+    """End readers that hear no request to end; torch, which raises wherever it hears of such a death, hears nothing."""
+    heard = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for reader in stuck:
+        reader.kill()
+    for reader in stuck:
+        # one that waits for a disk does not even die
+        reader.join(5)
+    signal.signal(signal.SIGCHLD, heard)
 
 
 def _serve(parent: int, worker: int) -> None:
