@@ -29,7 +29,7 @@ device=cpu
 nj=2               # processes that make and prepare corpora
 transcode=         # true makes 16 kHz FLAC copies; true of synthetic speech
 download=          # where synthetic speech is made: download/study
-hours=0.6,en=1.2   # of synthetic training speech, a language
+hours=0.5          # of synthetic training speech, a language
 dev_minutes=4
 test_minutes=10
 corpus_seed=1

@@ -70,7 +70,7 @@ def made(root: Path, errors: dict, folds: tuple[int, ...] = ()) -> tuple:
     plan = read_plan(root / "plan.yaml", ROOT / "recipes" / "study" / "conf" / "systems.yaml")
     if folds:
         plan = in_folds(plan, folds, ["de"])
-    conf = ROOT / "recipes" / "study" / "conf" / "mini"
+    conf = ROOT / "local" / "ci" / "study" / "conf"
     found = cells(plan)
     work = Work(found, marks(found, root / "exp", conf, root / "data", ""), root / "exp", conf)
     for cell in found:
@@ -97,9 +97,9 @@ def test_error_rates_worked_by_hand(tmp_path):
     # 12 + 18 + 9 + 18 of 120
     assert r0.pooled == pytest.approx(47.5) and r0.low < 47.5 < r0.high
     assert r0.over == "6 speakers" and r0.paper == 15.3
-    assert (list(r0.updates), r0.hours) == ([1400, 400], pytest.approx(1800 * 20 / 3600))
+    assert (list(r0.updates), r0.hours) == ([30, 8], pytest.approx(38 * 12 / 3600))
     assert rows["scratch"].per == {"it": {1: pytest.approx(90)}, "sv": {1: pytest.approx(90)}}
-    assert list(rows["scratch"].updates) == [1800]
+    assert list(rows["scratch"].updates) == [16]
 
 
 def test_differences_worked_by_hand(tmp_path):
@@ -136,7 +136,7 @@ def test_what_was_not_run_is_a_dash(tmp_path):
     text = document(study(*made(tmp_path, {"r0": ERRORS["r0"]}), FEW), "Made up")
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
     assert "| r0 | 35.0 (7.1) | 60.0 (0.0) | 47.5 (3.5) | 47.5 [" in text and text.startswith("## Made up\n")
-    assert "| scratch | - | - | - | - | - | 1800 | 10.0 |  |" in text
+    assert "| scratch | - | - | - | - | - | 16 | 0.1 |  |" in text
     assert "| unispeech | r0 | - | - | - | - | - |" in text
     assert lines["unispeech"] == "| unispeech | all | - | - | - | - | - | - | - |"
 
