@@ -43,6 +43,12 @@ def test_a_narrow_table_breaks_text_but_loses_nothing(capsys: pytest.CaptureFixt
     assert rows[0].count("1,234,567.25") == 9
 
 
+def test_what_is_small_is_told_by_two_digits_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    show(iter([Table("rates", ("rate",), [(0.0,), (0.00152,), (0.0501,), (0.126,), (-0.0034,)])]))
+    cells = re.findall(r"│ *(\S+) *│", capsys.readouterr().out)
+    assert cells == ["0.00", "0.0015", "0.05", "0.13", "-0.0034"]
+
+
 def test_a_long_note_stays_one_line_where_it_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show(iter([Note("word " * 100)]))
     assert capsys.readouterr().err.count("\n") == 1

@@ -60,5 +60,5 @@ def _cell(value: str | int | float | None) -> str:
         return "-"
     if not isinstance(value, float):
         return str(value)
-    # a probability of 0.003 is not 0.00
-    return f"{value:.1g}" if 0 < abs(value) < 0.005 else f"{value:,.2f}"
+    # a probability of 0.003 is not 0.00, a rate of 0.0015 not 0.002
+    return f"{value:.2g}" if 0 < abs(value) < 0.1 else f"{value:,.2f}"

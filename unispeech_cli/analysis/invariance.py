@@ -103,7 +103,7 @@ def _is_known(utterance: Utterance) -> bool:
 
 def matched(one: Utterance, other: Utterance) -> tuple[Ints, Ints]:
     """Frames of two cuts with the same phones, phone by phone: a longer phone is laid evenly over a shorter one."""
-    frames = [], []  # type: tuple[list[Ints], list[Ints]]
+    frames: tuple[list[Ints], list[Ints]] = ([], [])
     for position in range(len(one.phones)):
         own = [np.flatnonzero(utterance.position_T == position) for utterance in (one, other)]
         size = max(map(len, own)) if all(map(len, own)) else 0
