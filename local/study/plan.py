@@ -15,7 +15,10 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Part:
-    """One table: systems by targets. `compare`: a system, and those that it is tested against."""
+    """One table: systems by targets.
+
+    `compare`: a system, and those that it is tested against. `paper`: whether the paper's Table 1 is of the same.
+    """
 
     name: str
     systems: tuple[str, ...]
@@ -24,7 +27,7 @@ class Part:
     vocab: str = "shared"
     labels: tuple[str, ...] = ("10min",)
     compare: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    paper: Mapping[str, float] = field(default_factory=dict)
+    paper: bool = False
 
     @property
     def languages(self) -> set[str]:
@@ -91,7 +94,7 @@ def _part(path: Path, name: str, tree: Mapping[str, Any], common: tuple[str, ...
         tree.get("vocab", "shared"),
         tuple(tree.get("labels", ("10min",))),
         tree.get("compare", {}),
-        tree.get("paper", {}),
+        tree.get("paper", False),
     )
 
 
@@ -102,7 +105,7 @@ def _check(path: Path, unknown: set[str]) -> None:
 
 def _check_systems(path: Path, part: Part, sets: Mapping[str, str]) -> None:
     compared = [*part.compare, *(other for others in part.compare.values() for other in others)]
-    absent = [name for name in (*compared, *part.paper) if name not in part.systems]
+    absent = [name for name in compared if name not in part.systems]
     if absent:
         raise ValueError(f"{path}: {part.name} compares {absent[0]}, which is none of its systems")
     unknown = [name for name in part.systems if name != "scratch" and (former(name) or name) not in sets]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from study import paper
 from study.cells import SCRATCH, Cell, encoder, tuned
 from study.forecast import Work
 from study.outcomes import Outcome, analyses, by_target, outcomes, speakers_of
@@ -19,6 +20,7 @@ class Row:
     """A system at one size of labels. PER in %, by language and seed; `average` over languages, by seed.
 
     `pooled` with its interval is over all speakers of all languages and seeds. `updates` of each training on the way.
+    `paper` by language, with their mean; empty where the paper's Table 1 has no such row.
     """
 
     part: str
@@ -32,7 +34,7 @@ class Row:
     over: str
     updates: Sequence[int]
     hours: float
-    paper: float | None
+    paper: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _row(
         "" if drawn is None else f"{drawn.size} {drawn.over}",
         updates,
         hours,
-        part.paper.get(system),
+        paper.found(system) if part.paper else {},
     )
 
 
