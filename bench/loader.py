@@ -177,7 +177,7 @@ def make_manifest(path: Path, cuts: int, sound: Path) -> None:
 def run(program: str, *arguments: object) -> dict[str, float]:
     """What a program says of itself, in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
