@@ -8,6 +8,8 @@ a process of its own without readers beside it, batches of 100 s; files are in t
 the best of the repeats counts. Then, on made-up manifests of so many cuts: seconds of processor to index, open and
 plan an epoch, padding, and memory of the process that plans and reads the first batches; up to 100,000 cuts the same
 of Lhotse's sampler.
+
+Lhotse resamples with torchaudio or scipy; one of them is needed: pip install scipy.
 """
 
 import argparse
