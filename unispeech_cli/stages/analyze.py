@@ -140,7 +140,8 @@ class _Job:
             lines.clear()
             yield Progress("analyze", done, total)
         yield from (Note(f"warning: {line}") for line in lines)
-        yield Note(f"phones of {len(found)} cuts by {place.root}, whose PER there is {rate.percent:.1f} %")
+        if found:
+            yield Note(f"phones of {len(found)} cuts by {place.root}, whose PER there is {rate.percent:.1f} %")
         if rate.fraction > MOST_ERRORS:
             yield Note(
                 "warning: it hardly knows these phones: --alignment-from a recogniser or model that does"
