@@ -141,7 +141,9 @@ class _Job:
             yield Progress("analyze", done, total)
         yield from (Note(f"warning: {line}") for line in lines)
         if found:
-            yield Note(f"phones of {len(found)} cuts by {place.root}, whose PER there is {rate.percent:.1f} %")
+            yield Note(
+                f"phones of {len(found)} cuts by {place.root}, whose PER there is {rate.percent:.1f} %"
+            )
         if rate.fraction > MOST_ERRORS:
             yield Note(
                 "warning: it hardly knows these phones: --alignment-from a recogniser or model that does"
