@@ -89,9 +89,9 @@ def _difference(one: Comparison) -> Line:
     drawn = ("-", "-")
     if pooled is not None:
         bounds = (100 * pooled.interval.low, 100 * pooled.interval.high)
-        drawn = (_between(100 * pooled.difference, *bounds, signed=True), f"{pooled.p:.3f}")
+        drawn = (_between(100 * pooled.difference, *bounds, signed=True), f"{pooled.p:.2g}")
     average = _between(100 * found.average, 100 * found.low, 100 * found.high, signed=True)
-    return (one.system, one.other, *drawn, average, f"{found.p:.3f}", f"{found.better} of {found.seeds}")
+    return (one.system, one.other, *drawn, average, f"{found.p:.2g}", f"{found.better} of {found.seeds}")
 
 
 def _codes(codes: Codes) -> Line:

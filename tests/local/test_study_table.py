@@ -117,6 +117,12 @@ def test_differences_worked_by_hand(tmp_path):
     assert against_scratch.average == pytest.approx(0.35 - 0.9)
 
 
+def test_a_small_p_is_not_nought(tmp_path):
+    many = BootstrapSettings(replications=4000, speakers=1)
+    text = document(study(*made(tmp_path, ERRORS), many), "Made up")
+    assert 2 / 4001 == pytest.approx(0.0005, abs=1e-6) and "| 0.0005 | 2 of 2 |" in text
+
+
 def test_folds_are_pooled_and_a_missing_one_leaves_the_target_out(tmp_path):
     plan, work = made(tmp_path, ERRORS, folds=(1, 2, 3))
     rows = {row.system: row for row in study(plan, work, FEW).rows}
