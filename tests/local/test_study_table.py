@@ -120,7 +120,8 @@ def test_differences_worked_by_hand(tmp_path):
 def test_a_small_p_is_not_nought(tmp_path):
     many = BootstrapSettings(replications=4000, speakers=1)
     text = document(study(*made(tmp_path, ERRORS), many), "Made up")
-    assert 2 / 4001 == pytest.approx(0.0005, abs=1e-6) and "| 0.0005 | 2 of 2 |" in text
+    # 2 of 4001
+    assert "| 0.0005 | 2 of 2 |" in text
 
 
 def test_folds_are_pooled_and_a_missing_one_leaves_the_target_out(tmp_path):
