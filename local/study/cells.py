@@ -9,6 +9,9 @@ from study.plan import Part, Plan, former
 KINDS = ("pretrain", "continue", "finetune", "decode", "score", "analyze")
 TRAININGS = KINDS[:3]
 SCRATCH = "scratch"
+CONTRAST = "contrastive"
+# what learns by a schedule of its own: the one that the others share teaches it nothing
+OWN_SETTINGS = {("finetune", SCRATCH), ("pretrain", CONTRAST)}
 # knows phones best and has no codebook
 ALIGNER = "ctc-transfer"
 
@@ -39,8 +42,8 @@ class Cell:
     @property
     def conf(self) -> str:
         """The settings that it has, by their name in the recipe; nothing where it is no training."""
-        if self.kind == "finetune" and self.system == SCRATCH:
-            return SCRATCH
+        if (self.kind, self.system) in OWN_SETTINGS:
+            return self.system
         return self.kind if self.kind in TRAININGS else ""
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "local"))
 
 from study.cells import cells, choose  # noqa: E402
-from study.forecast import Work, forecast  # noqa: E402
+from study.forecast import Work, forecast, settings_of  # noqa: E402
 from study.marks import marks  # noqa: E402
 from study.plan import in_folds, read_plan  # noqa: E402
 
@@ -24,11 +24,19 @@ def test_the_reduced_plan_is_what_it_is_said_to_be():
     """Four pre-trainings and five systems on two targets, three seeds each; + and its control of two systems on one."""
     found = cells(REDUCED)
     kinds = Counter(cell.conf or cell.kind for cell in found)
-    assert kinds["pretrain"] == 4 * 3
+    assert (kinds["pretrain"], kinds["contrastive"]) == (3 * 3, 3)
     assert kinds["continue"] == 2 * 2 * 3
     assert (kinds["finetune"], kinds["scratch"]) == ((4 * 2 + 4) * 3, 2 * 3)
     assert kinds["decode"] == kinds["score"] == kinds["finetune"] + kinds["scratch"]
     assert {cell.target for cell in found if cell.system == "unispeech+" and cell.target} == {"it"}
+
+
+@pytest.mark.parametrize("conf", ["mini", "recorded"])
+def test_contrast_alone_hears_as_much_as_the_others(conf):
+    own, common = (
+        settings_of(STUDY / "conf" / conf / f"{name}.yaml") for name in ("contrastive", "pretrain")
+    )
+    assert own == common
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])
