@@ -1,6 +1,6 @@
 """A plan as a list of cells: one training, decoding, scoring or analysis each, after those that it needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from study.plan import Part, Plan, former
@@ -123,6 +123,27 @@ def analysis(plan: Plan, part: Part, system: str, seed: int, target: str = "", f
     return [*aligner, last]
 
 
+def measured(training: Cell) -> Iterator[Cell]:
+    """What a fine-tuning is decoded and, last, scored by."""
+    before = training.id
+    for kind in ("decode", "score"):
+        name = f"{training.id}/{'decode' if kind == 'decode' else 'decode/score.json'}"
+        yield Cell(
+            kind,
+            name,
+            (before,),
+            training.system,
+            training.seed,
+            source=training.source,
+            vocab=training.vocab,
+            init=training.id,
+            target=training.target,
+            labels=training.labels,
+            fold=training.fold,
+        )
+        before = name
+
+
 def languages(joined: str, vocab: str) -> str:
     """The name of what is made of these languages together: `en`, or `en+es-separate`."""
     return f"{joined}-{vocab}" if "+" in joined else joined
@@ -145,6 +166,15 @@ def choose(found: Sequence[Cell], only: str) -> list[Cell]:
     return [cell for cell in found if cell.id in needed]
 
 
+def without(found: Sequence[Cell], known: Collection[str]) -> list[Cell]:
+    """The cells but for those, by their ids, whose outcome is known, and for what nothing else needs."""
+    by_id = {cell.id: cell for cell in found}
+    between = {name for cell in found for name in cell.needs}
+    left = [name for name in by_id if name not in between and name not in known]
+    needed = {name for last in left for name in _closure(by_id, last)}
+    return [cell for cell in found if cell.id in needed]
+
+
 def _has(cell: Cell, wanted: dict[str, str]) -> bool:
     return all(str(getattr(cell, name)) in values.split(",") for name, values in wanted.items())
 
@@ -160,29 +190,9 @@ def _of_system(plan: Plan, part: Part, system: str, seed: int) -> Iterator[Cell]
             for labels in part.labels:
                 training = tuned(plan, part, system, seed, target, labels, fold)
                 yield training
-                yield from _measured(training)
+                yield from measured(training)
             if system in plan.analyze:
                 yield from analysis(plan, part, system, seed, target, fold)
-
-
-def _measured(training: Cell) -> Iterator[Cell]:
-    before = training.id
-    for kind in ("decode", "score"):
-        name = f"{training.id}/{'decode' if kind == 'decode' else 'decode/score.json'}"
-        yield Cell(
-            kind,
-            name,
-            (before,),
-            training.system,
-            training.seed,
-            source=training.source,
-            vocab=training.vocab,
-            init=training.id,
-            target=training.target,
-            labels=training.labels,
-            fold=training.fold,
-        )
-        before = name
 
 
 def _sets(plan: Plan, system: str) -> str:

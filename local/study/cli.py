@@ -6,13 +6,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from study.cells import Cell, cells, choose
+from study.cells import Cell, cells, choose, without
 from study.forecast import Work, forecast
 from study.marks import marks
 from study.plan import Plan, in_folds, read_plan
 from unispeech_cli.atomic import write_text
 from unispeech_cli.console import show
+
+if TYPE_CHECKING:
+    from study.ledger import Line
 
 EXAMPLES = """examples:
   python local/study cells recipes/study/plan/reduced.yaml --conf recipes/study/conf/mini --exp exp --data data
@@ -35,7 +39,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     asked.add_argument(
         "--speed", default="", help="pretrain=45 decode=20: audio s a second of trainings, else s"
     )
-    table = commands.add_parser("table", help="write study.json, study.md and study.png to EXP")
+    table = commands.add_parser(
+        "table", help="write study.json, study.md, study.png and outcomes.jsonl to EXP"
+    )
     _add_plan(table)
     table.add_argument("--speech", default="Speech", help="what was spoken, for the heading")
     table.add_argument("--replications", type=int, default=10_000)
@@ -61,6 +67,9 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--languages", default="", help="all that are there; parts with others are left out")
     parser.add_argument("--only", default="", help="seed=1 system=unispeech,r0: these, and what they need")
     parser.add_argument("--options", default="", help="what else the trainings depend on")
+    parser.add_argument(
+        "--outcomes", default="", help="outcomes.jsonl of other machines: what is in them is not run"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,7 +96,19 @@ def _plan(given: argparse.Namespace) -> Plan:
 def _work(given: argparse.Namespace, plan: Plan) -> Work:
     found = cells(plan)
     made = marks(found, given.exp, given.conf, given.data, given.options)
-    return Work(choose(found, given.only) if given.only else found, made, given.exp, given.conf)
+    known = {line.mark for line in _elsewhere(given)}
+    chosen = choose(found, given.only) if given.only else found
+    left = without(chosen, {name for name, mark in made.items() if mark.name in known})
+    return Work(left, made, given.exp, given.conf)
+
+
+def _elsewhere(given: argparse.Namespace) -> "list[Line]":
+    if not given.outcomes:
+        return []
+    # numpy and what reads scores: most calls do without
+    from study.ledger import read_lines
+
+    return [line for path in given.outcomes.split() for line in read_lines(Path(path))]
 
 
 def _cells(given: argparse.Namespace) -> None:
@@ -111,18 +132,22 @@ def _forecast(given: argparse.Namespace) -> None:
 
 def _table(given: argparse.Namespace) -> None:
     # numpy and what reads scores: the other commands do without
+    from study.ledger import ledger, text_of
     from study.markdown import document
     from study.picture import draw
     from study.table import plain, study
     from unispeech_cli.scorer.bootstrap import BootstrapSettings
 
     plan = _plan(given)
-    found = study(plan, _work(given, plan), BootstrapSettings(given.replications, speakers=1))
+    work = _work(given, plan)
+    known = ledger(work, _elsewhere(given))
+    found = study(plan, work, known, BootstrapSettings(given.replications, speakers=1))
     text = document(found, given.speech)
     write_text(
         given.exp / "study.json", json.dumps({"speech": given.speech, **plain(found)}, indent=1) + "\n"
     )
     write_text(given.exp / "study.md", text)
+    write_text(given.exp / "outcomes.jsonl", text_of(list(known.lines.values())))
     draw(found.rows, given.speech, given.exp / "study.png")
     print(text, end="")
 

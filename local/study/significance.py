@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.outcomes import Outcome, speakers_of
+from study.ledger import Outcome
+from study.outcomes import speakers_of
 from unispeech_cli.scorer.bootstrap import BootstrapSettings, Paired, paired
 from unispeech_cli.scorer.rates import Rate
 

@@ -6,9 +6,10 @@ from statistics import mean, stdev
 from typing import Any
 
 from study import paper
-from study.cells import SCRATCH, Cell, encoder, tuned
+from study.cells import Cell, encoder, tuned
 from study.forecast import Work
-from study.outcomes import Outcome, analyses, by_target, outcomes, speakers_of
+from study.ledger import Ledger, Outcome
+from study.outcomes import analyses, by_target, outcomes, speakers_of
 from study.plan import Part, Plan
 from study.significance import Tested, average, tested
 from unispeech_cli.scorer.bootstrap import BootstrapSettings, interval
@@ -73,21 +74,23 @@ class Study:
     codes: Sequence[Codes]
 
 
-def study(plan: Plan, work: Work, settings: BootstrapSettings) -> Study:
-    """Read what is there; what was not run is empty."""
+def study(plan: Plan, work: Work, ledger: Ledger, settings: BootstrapSettings) -> Study:
+    """Of what the ledger knows; what it does not is empty."""
     rows: list[Row] = []
     comparisons: list[Comparison] = []
     for part in plan.parts:
         for labels in part.labels:
-            found = {system: outcomes(plan, part, work, system, labels) for system in part.systems}
-            rows += [_row(plan, part, work, system, labels, found[system], settings) for system in found]
+            found = {system: outcomes(plan, part, ledger, system, labels) for system in part.systems}
+            rows += [
+                _row(plan, part, work, ledger, system, labels, found[system], settings) for system in found
+            ]
             comparisons += [
                 Comparison(part.name, labels, system, other, tested(found[system], found[other], settings))
                 for system, others in part.compare.items()
                 for other in others
             ]
     return Study(
-        rows, comparisons, [codes for system in plan.analyze for codes in _codes(plan, work, system)]
+        rows, comparisons, [codes for system in plan.analyze for codes in _codes(plan, ledger, system)]
     )
 
 
@@ -95,6 +98,7 @@ def _row(
     plan: Plan,
     part: Part,
     work: Work,
+    ledger: Ledger,
     system: str,
     labels: str,
     found: Mapping[int, Outcome],
@@ -103,7 +107,7 @@ def _row(
     rates, speakers = speakers_of(found)
     drawn = interval(rates, speakers, settings) if rates else None
     updates, hours = _cost(plan, part, work, system, labels)
-    per = by_target(plan, part, work, system, labels)
+    per = by_target(plan, part, ledger, system, labels)
     return Row(
         part.name,
         system,
@@ -133,14 +137,11 @@ def _cost(plan: Plan, part: Part, work: Work, system: str, labels: str) -> tuple
     return [length.updates for length in lengths], sum(s.updates * s.audio for s in lengths) / 3600
 
 
-def _codes(plan: Plan, work: Work, system: str) -> list[Codes]:
+def _codes(plan: Plan, ledger: Ledger, system: str) -> list[Codes]:
     """One of each group and of all together; one without figures where nothing was analysed."""
-    if system == SCRATCH:
-        return []
-    found = analyses(plan, work, system)
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for tree in found:
-        for group in tree["groups"]:
+    for found in analyses(plan, ledger, system):
+        for group in found:
             groups.setdefault(str(group["group"]), []).append(group)
     if not groups:
         return [Codes(system, "all", (), *[None] * 6)]

@@ -9,6 +9,7 @@ stop_stage=4
 plan=reduced       # reduced or full: recipes/study/plan/; or a file
 corpus=            # recorded speech in CommonVoice's layout; without it, synthetic speech is made
 only=              # cells to run, "seed=1 system=unispeech,r0", and what they need
+outcomes=          # "FILE ...": exp/study/NAME/outcomes.jsonl of other machines: what is in them is not run again
 minutes=           # begin no piece of work after so many of them, and end with 75: the same command goes on
 jobs=2             # cells at once, one thread each
 piece_seconds=480  # a training stops, saves and goes on after so many
@@ -71,7 +72,7 @@ study() { # study COMMAND [OPTION...]
   local command=$1
   shift
   python local/study "$command" "$plan" --conf "$conf" --exp "$exp" --data "$data" --seeds "$seeds" --targets "$targets" \
-    --folds "$folds" --unlabeled "$unlabeled" --languages "$languages" --options "$preset $parts" "$@"
+    --folds "$folds" --unlabeled "$unlabeled" --outcomes "$outcomes" --languages "$languages" --options "$preset $parts" "$@"
 }
 # fields NAME...: their values in the cells that are to be run, each once
 fields() { grep -oE " ($(IFS='|'; echo "$*"))=[^ ]+" <<<"$cells" | sed 's/[^=]*=//' | sort -u; }
@@ -179,7 +180,7 @@ if at 3; then
   log "Stage 3: the cells"
   # once more: what is done is known by the manifests, too
   cells=$(study cells --only "$only")
-  run_cells <<<"$cells" || code=$?
+  [ -z "$cells" ] || run_cells <<<"$cells" || code=$?
   [ "$code" -eq 0 ] || [ "$code" -eq 75 ] || exit "$code"
 fi
 

@@ -1,5 +1,6 @@
 """The study's plan as cells: what there is to run, in which order, how long it takes, and when it counts as done."""
 
+import gzip
 import json
 import sys
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "local"))
 
-from study.cells import cells, choose  # noqa: E402
+from study.cells import cells, choose, without  # noqa: E402
 from study.forecast import Work, forecast, settings_of  # noqa: E402
 from study.marks import marks  # noqa: E402
 from study.plan import in_folds, read_plan  # noqa: E402
@@ -85,6 +86,18 @@ def test_what_is_chosen_brings_what_it_needs():
         *[(kind, "unispeech+") for kind in ("finetune", "decode", "score")],
     ]
     assert len(choose(cells(REDUCED), "kind=pretrain system=r0,unispeech")) == 6
+
+
+def test_what_is_known_from_elsewhere_is_not_run_nor_what_only_it_needs():
+    found = choose(cells(REDUCED), "seed=1 system=unispeech,unispeech+,scratch")
+    known = {cell.id for cell in found if cell.kind == "score" and cell.system in ("scratch", "unispeech")}
+    left = without(found, known)
+    # the pre-training is what unispeech+ goes on from
+    assert {cell.system for cell in left if cell.kind == "finetune"} == {"unispeech+"}
+    assert [cell.system for cell in left if cell.kind == "pretrain"] == ["ctc-transfer", "unispeech"]
+    # codes are held against the phones that ctc-transfer finds, and that is not known
+    assert [cell.system for cell in left if cell.kind == "analyze"] == ["unispeech"]
+    assert without(found, {cell.id for cell in found}) == []
 
 
 @pytest.mark.parametrize(
@@ -170,6 +183,11 @@ def test_other_settings_and_inputs_undo_what_depends_on_them(work, tmp_path):
     assert changed == {cell.id for cell in work.cells if cell.system == "r0"}
     (tmp_path / "data" / "manifests").mkdir(parents=True)
     before = again()
-    (tmp_path / "data" / "manifests" / "cv-it_cuts_train.jsonl.gz").write_bytes(b"other speech")
+    manifest = tmp_path / "data" / "manifests" / "cv-it_cuts_train.jsonl.gz"
+    manifest.write_bytes(gzip.compress(b'{"id": "a", "sources": [{"source": "/corpora/a.flac"}]}'))
     changed = {name for name, mark in again().items() if mark != before[name]}
     assert changed == {cell.id for cell in work.cells if cell.kind != "pretrain"}
+    heard = again()
+    # the same speech on another machine
+    manifest.write_bytes(gzip.compress(b'{"id": "a", "sources": [{"source": "/mnt/a.flac"}]}'))
+    assert again() == heard

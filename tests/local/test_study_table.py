@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,12 +14,13 @@ sys.path.insert(0, str(ROOT / "local"))
 
 from study.cells import cells  # noqa: E402
 from study.forecast import Work  # noqa: E402
+from study.ledger import ledger, read_lines, text_of  # noqa: E402
 from study.markdown import document  # noqa: E402
 from study.marks import marks  # noqa: E402
 from study.picture import draw  # noqa: E402
-from study.plan import in_folds, read_plan  # noqa: E402
+from study.plan import Plan, in_folds, read_plan  # noqa: E402
 from study.significance import tested as difference  # noqa: E402
-from study.table import study  # noqa: E402
+from study.table import Study, study  # noqa: E402
 
 from unispeech_cli.scorer.alignment import Counts  # noqa: E402
 from unispeech_cli.scorer.bootstrap import BootstrapSettings  # noqa: E402
@@ -83,13 +85,17 @@ def made(root: Path, errors: dict, folds: tuple[int, ...] = ()) -> tuple:
     return plan, work
 
 
+def tables(plan: Plan, work: Work, settings: BootstrapSettings = FEW) -> Study:
+    return study(plan, work, ledger(work, []), settings)
+
+
 def done(work: Work, name: str) -> None:
     work.marks[name].parent.mkdir(parents=True, exist_ok=True)
     work.marks[name].touch()
 
 
 def test_error_rates_worked_by_hand(tmp_path):
-    found = study(*made(tmp_path, ERRORS), FEW)
+    found = tables(*made(tmp_path, ERRORS))
     rows = {row.system: row for row in found.rows}
     r0 = rows["r0"]
     assert r0.per == {"it": {1: pytest.approx(40), 2: pytest.approx(30)}, "sv": {1: 60.0, 2: 60.0}}
@@ -103,7 +109,7 @@ def test_error_rates_worked_by_hand(tmp_path):
 
 
 def test_differences_worked_by_hand(tmp_path):
-    found = study(*made(tmp_path, ERRORS), FEW)
+    found = tables(*made(tmp_path, ERRORS))
     against_r0, against_scratch = (one.tested for one in found.comparisons)
     # unispeech: 6 + 15 + 6 + 15 of 120
     assert against_r0.pooled.difference == pytest.approx((42 - 57) / 120)
@@ -119,14 +125,14 @@ def test_differences_worked_by_hand(tmp_path):
 
 def test_a_small_p_is_not_nought(tmp_path):
     many = BootstrapSettings(replications=4000, speakers=1)
-    text = document(study(*made(tmp_path, ERRORS), many), "Made up")
+    text = document(tables(*made(tmp_path, ERRORS), many), "Made up")
     # 2 of 4001
     assert "| 0.0005 | 2 of 2 |" in text
 
 
 def test_folds_are_pooled_and_a_missing_one_leaves_the_target_out(tmp_path):
     plan, work = made(tmp_path, ERRORS, folds=(1, 2, 3))
-    rows = {row.system: row for row in study(plan, work, FEW).rows}
+    rows = {row.system: row for row in tables(plan, work).rows}
     assert rows["r0"].per["it"] == {1: pytest.approx(40), 2: pytest.approx(30)}
     assert rows["r0"].pooled == pytest.approx(47.5) and rows["r0"].over == "6 speakers"
     (gone,) = [
@@ -135,12 +141,12 @@ def test_folds_are_pooled_and_a_missing_one_leaves_the_target_out(tmp_path):
         if (cell.kind, cell.system, cell.seed, cell.target, cell.fold) == ("score", "r0", 2, "sv", 3)
     ]
     work.marks[gone.id].unlink()
-    row = {row.system: row for row in study(plan, work, FEW).rows}["r0"]
+    row = {row.system: row for row in tables(plan, work).rows}["r0"]
     assert row.per["sv"] == {1: pytest.approx(60)} and list(row.average) == [1]
 
 
 def test_what_was_not_run_is_a_dash(tmp_path):
-    text = document(study(*made(tmp_path, {"r0": ERRORS["r0"]}), FEW), "Made up")
+    text = document(tables(*made(tmp_path, {"r0": ERRORS["r0"]})), "Made up")
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
     assert "| r0 | 35.0 (7.1) | 60.0 (0.0) | 47.5 (3.5) | 47.5 [" in text and text.startswith("## Made up\n")
     assert "| scratch | - | - | - | - | - | 16 | 0.1 |  |  |  |" in text
@@ -167,14 +173,47 @@ def test_phones_in_codes_over_seeds(tmp_path):
         (work.exp / cell.id).mkdir(parents=True)
         (work.exp / cell.id / "analysis.json").write_text(json.dumps({"groups": groups}))
         done(work, cell.id)
-    first, both = study(plan, work, FEW).codes
+    first, both = tables(plan, work).codes
     assert (first.group, both.group) == ("0", "all")
     assert (list(both.pnmi), both.interval) == ([0.3, 0.4], (0.28, 0.41))
     assert both.code_purity == pytest.approx(0.15)
+    (tmp_path / "outcomes.jsonl").write_text(text_of(list(ledger(work, []).lines.values())))
+    carried = ledger(replace(work, cells=[]), read_lines(tmp_path / "outcomes.jsonl"))
+    assert study(plan, work, carried, FEW).codes == [first, both]
     assert (
         "| unispeech | all | 0.350 (0.071) | 0.020 | 0.280 to 0.410 | 0.500 | 0.150 | 30.0 | 20.0 |"
-        in document(study(plan, work, FEW), "Made up")
+        in document(tables(plan, work), "Made up")
     )
+
+
+def test_outcomes_of_other_machines_make_the_same_tables(tmp_path):
+    """Each machine had a seed; a third one has neither, and their files."""
+    seeds = []
+    for seed in (1, 2):
+        errors = {system: {seed: of[seed]} for system, of in ERRORS.items() if seed in of}
+        (tmp_path / str(seed)).mkdir()
+        seeds.append(made(tmp_path / str(seed), errors))
+    lines = []
+    for number, (_, work) in enumerate(seeds):
+        (tmp_path / f"{number}.jsonl").write_text(text_of(list(ledger(work, []).lines.values())))
+        lines += read_lines(tmp_path / f"{number}.jsonl")
+    assert len(lines) == 10 and "s0" not in text_of(lines)
+    (tmp_path / "all").mkdir()
+    (tmp_path / "none").mkdir()
+    plan, work = made(tmp_path / "none", {})
+    assert study(plan, work, ledger(work, lines), FEW) == tables(*made(tmp_path / "all", ERRORS))
+    others = [replace(line, mark=f"{line.mark}0") for line in lines]
+    assert not ledger(work, others).lines
+
+
+@pytest.mark.parametrize(
+    "text", ["no JSON", "7", '{"mark": "a"}', '{"mark": "a", "errors": {"it": {"s": [1]}}}']
+)
+def test_a_file_of_no_outcomes_is_refused_by_its_line(tmp_path, text):
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text('{"mark": "a", "codes": []}\n' + text + "\n")
+    with pytest.raises(ValueError, match=r"outcomes\.jsonl, line 2: no outcome"):
+        read_lines(path)
 
 
 def outcome(*speakers: tuple[int, int]) -> dict[str, dict[str, Rate]]:
@@ -209,6 +248,6 @@ def test_systems_tested_on_other_speakers_are_refused():
 
 
 def test_a_picture_of_what_is_there(tmp_path):
-    rows = study(*made(tmp_path, ERRORS), FEW).rows
+    rows = tables(*made(tmp_path, ERRORS)).rows
     draw(rows, "Made up", tmp_path / "study.png")
     assert (tmp_path / "study.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -97,3 +97,14 @@ def test_the_same_command_goes_on_to_the_table(checkout, finished):
 def test_what_is_done_is_known_by_its_marks(checkout, finished):
     _, out, _ = finish(start(checkout, "--dry-run", "true"))
     assert numbers(out)["pretrain"] == (1, 1) and numbers(out)["all"] == (4, 4)
+
+
+def test_outcomes_brought_from_another_machine_are_not_run_again(checkout, finished):
+    """There the corpora are prepared, and nothing was trained."""
+    elsewhere = ("--exp", "exp/elsewhere", "--outcomes", str(EXP / "outcomes.jsonl"))
+    _, out, err = finish(start(checkout, *elsewhere, "--dry-run", "true"))
+    assert numbers(out)["all"] == (0, 0), err
+    code, out, err = finish(start(checkout, *elsewhere, "--stage", "3"))
+    assert code == 0, err[-3000:]
+    assert out == (checkout / EXP / "study.md").read_text()
+    assert not (checkout / "exp" / "elsewhere" / "en").exists()
