@@ -11,7 +11,11 @@ TRAININGS = KINDS[:3]
 SCRATCH = "scratch"
 CONTRAST = "contrastive"
 # what learns by a schedule of its own: the one that the others share teaches it nothing
-OWN_SETTINGS = {("finetune", SCRATCH), ("pretrain", CONTRAST)}
+OWN_SETTINGS = {
+    ("finetune", SCRATCH): "scratch",
+    ("pretrain", CONTRAST): "contrastive",
+    ("continue", CONTRAST): "contrastive-continue",
+}
 # knows phones best and has no codebook
 ALIGNER = "ctc-transfer"
 
@@ -42,9 +46,8 @@ class Cell:
     @property
     def conf(self) -> str:
         """The settings that it has, by their name in the recipe; nothing where it is no training."""
-        if (self.kind, self.system) in OWN_SETTINGS:
-            return self.system
-        return self.kind if self.kind in TRAININGS else ""
+        own = OWN_SETTINGS.get((self.kind, former(self.system) or self.system))
+        return own or (self.kind if self.kind in TRAININGS else "")
 
 
 def cells(plan: Plan) -> list[Cell]:

@@ -24,7 +24,7 @@ unlabeled=         # languages that NAME+ hears; the target, of recorded speech 
 name=              # synthetic, or that of the corpus
 data=              # data/study/NAME
 exp=               # exp/study/NAME
-conf=              # {pretrain,contrastive,continue,finetune,scratch}.yaml; systems.yaml is above it
+conf=              # {pretrain,continue,finetune,scratch,contrastive,contrastive-continue}.yaml; systems.yaml is above it
 preset=tiny
 device=cpu
 nj=2               # processes that make and prepare corpora
@@ -80,19 +80,17 @@ each_language() { fields "$@" | tr '+' '\n' | sort -u; }
 of_commonvoice() { each_language source hears target | grep -vx 'librispeech\|tedlium' || true; }
 trained() { piece unispeech "$1" "$exp/$id" --preset "$preset" --config "$conf/$settings.yaml" --set "run.seed=$seed" --device "$device" "${@:2}"; }
 
-run_pretrain() {
-  local folder
+# pretrained SYSTEM [OPTION...]: on the source's audio, of which contrast alone gets no labels
+pretrained() {
+  local of=$1 folder labels=--labeled
   folder=$(made_of "$source" "$vocab")
+  [ "$of" != contrastive ] || labels=--unlabeled
   trained pretrain --lang-dir "$data/$folder/lang_phone" $(each --set ${sets//,/ }) \
-    $(each "$([ "$system" = contrastive ] && echo --unlabeled || echo --labeled)" $(cuts "$folder" train ${source//+/ })) \
-    $(each --dev $(cuts "$folder" dev ${source//+/ }))
+    $(each "$labels" $(cuts "$folder" train ${source//+/ })) $(each --dev $(cuts "$folder" dev ${source//+/ })) "${@:2}"
 }
-run_continue() {
-  local folder dev=$source
-  folder=$(made_of "$source" "$vocab")
-  [ "$fold" != 0 ] || dev=$hears
-  trained pretrain --lang-dir "$data/$folder/lang_phone" $(each --set ${sets//,/ }) --init "$exp/$init" \
-    $(each --unlabeled $(heard)) $(each --dev $(cuts manifests dev ${dev//+/ }))
+run_pretrain() { pretrained "$system"; }
+run_continue() { # the source's audio once more, and with it what NAME+ hears without labels
+  pretrained "${system%%+*}" --init "$exp/$init" $([ "$hears" = "$source" ] || each --unlabeled $(heard))
 }
 run_finetune() {
   trained finetune --lang-dir "$data/$(made_of "$target" "$vocab")/lang_phone" $(each --train $(tuned_on train)) \

@@ -26,7 +26,7 @@ def test_the_reduced_plan_is_what_it_is_said_to_be():
     found = cells(REDUCED)
     kinds = Counter(cell.conf or cell.kind for cell in found)
     assert (kinds["pretrain"], kinds["contrastive"]) == (3 * 3, 3)
-    assert kinds["continue"] == 2 * 2 * 3
+    assert (kinds["continue"], kinds["contrastive-continue"]) == (2 * 3, 2 * 3)
     assert (kinds["finetune"], kinds["scratch"]) == ((4 * 2 + 4) * 3, 2 * 3)
     assert kinds["decode"] == kinds["score"] == kinds["finetune"] + kinds["scratch"]
     assert {cell.target for cell in found if cell.system == "unispeech+" and cell.target} == {"it"}
@@ -34,10 +34,9 @@ def test_the_reduced_plan_is_what_it_is_said_to_be():
 
 @pytest.mark.parametrize("conf", ["mini", "recorded"])
 def test_contrast_alone_hears_as_much_as_the_others(conf):
-    own, common = (
-        settings_of(STUDY / "conf" / conf / f"{name}.yaml") for name in ("contrastive", "pretrain")
-    )
-    assert own == common
+    for own, common in (("contrastive", "pretrain"), ("contrastive-continue", "continue")):
+        read = [settings_of(STUDY / "conf" / conf / f"{name}.yaml") for name in (own, common)]
+        assert read[0] == read[1]
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])

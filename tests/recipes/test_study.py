@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# of two systems one: the other one's row is empty
-OPTIONS = ("--config", "local/ci/study.sh", "--only", "system=unispeech")
+# of three systems two: the row of the other one is empty
+OPTIONS = ("--config", "local/ci/study.sh", "--only", "system=unispeech,unispeech+")
 EXP = Path("exp", "study", "synthetic")
 TRAINED = EXP / "en" / "unispeech" / "seed-1" / "pretrain"
 
@@ -64,7 +64,7 @@ def test_a_plan_that_is_told_makes_nothing(checkout):
     before = set(checkout.iterdir())
     code, out, err = finish(start(checkout, "--dry-run", "true"))
     assert code == 0, err
-    assert numbers(out)["pretrain"] == (1, 0) and numbers(out)["all"] == (4, 0)
+    assert numbers(out)["pretrain"] == (1, 0) and numbers(out)["all"] == (8, 0)
     assert set(checkout.iterdir()) == before
 
 
@@ -94,9 +94,16 @@ def test_the_same_command_goes_on_to_the_table(checkout, finished):
     assert (checkout / EXP / "study.png").is_file()
 
 
+def test_what_goes_on_hears_the_source_with_labels_and_the_target_without(checkout, finished):
+    _, _, err = finished
+    told = [line for line in err.splitlines() if line.startswith("[en unispeech+ seed-1 continue-it]")]
+    heard = [line.split("] ")[1].split(":")[0] for line in told if " cuts, " in line]
+    assert heard == ["labelled", "unlabelled"]
+
+
 def test_what_is_done_is_known_by_its_marks(checkout, finished):
     _, out, _ = finish(start(checkout, "--dry-run", "true"))
-    assert numbers(out)["pretrain"] == (1, 1) and numbers(out)["all"] == (4, 4)
+    assert numbers(out)["pretrain"] == (1, 1) and numbers(out)["all"] == (8, 8)
 
 
 def test_outcomes_brought_from_another_machine_are_not_run_again(checkout, finished):
