@@ -140,7 +140,14 @@ def _table(given: argparse.Namespace) -> None:
 
     plan = _plan(given)
     work = _work(given, plan)
-    known = ledger(work, _elsewhere(given))
+    brought = _elsewhere(given)
+    known = ledger(work, brought)
+    if given.outcomes:
+        fitting = sum(line.mark in known.lines for line in brought)
+        print(
+            f"study: {fitting} of {len(brought)} outcomes in {given.outcomes} have these settings and corpora",
+            file=sys.stderr,
+        )
     found = study(plan, work, known, BootstrapSettings(given.replications, speakers=1))
     text = document(found, given.speech)
     write_text(

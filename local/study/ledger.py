@@ -146,7 +146,7 @@ def _read_line(path: Path, number: int, text: str) -> Line:
 
 
 def _nameless(speaker: str) -> str:
-    """The same for a speaker wherever he is heard; who he is cannot be read from it."""
+    """The same for a speaker wherever he is heard, without his name."""
     return hashlib.sha256(speaker.encode()).hexdigest()[:12]
 
 

@@ -114,4 +114,5 @@ def test_outcomes_brought_from_another_machine_are_not_run_again(checkout, finis
     code, out, err = finish(start(checkout, *elsewhere, "--stage", "3"))
     assert code == 0, err[-3000:]
     assert out == (checkout / EXP / "study.md").read_text()
+    assert "study: 2 of 2 outcomes in exp/study/synthetic/outcomes.jsonl have these settings" in err
     assert not (checkout / "exp" / "elsewhere" / "en").exists()
