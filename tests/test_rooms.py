@@ -8,7 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "unispeech_cli"
 # the order of docs/architecture.md, top down; inside a room, files in reading order
 ROOMS = """
-__init__ records stopping atomic settings paths frames chance provenance shard_paths shards export_paths search_paths
+processor __init__
+records stopping atomic settings paths frames chance provenance shard_paths shards export_paths search_paths
 mp3 archive truncation audio stream recordings
 corpora.clip corpora.commonvoice corpora.librispeech corpora.tedlium3 corpora.kaldi corpora.ready
 manifests prepared
