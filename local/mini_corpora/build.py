@@ -5,8 +5,11 @@ import json
 import multiprocessing
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import soundfile
@@ -18,6 +21,7 @@ from mini_corpora.speaking import Spoken
 from mini_corpora.text import TextFile, utterances, write_text
 
 STAMP = ".mini_corpora.json"
+Render = Callable[[Task, Path], list[Spoken]]
 LIBRARIES = ("espeakng-loader", "numpy", "soundfile", "soxr")
 
 
@@ -26,7 +30,7 @@ class Layout:
     """How a corpus is spoken and written; `text` is what its release has for language models."""
 
     style: Style
-    render: Callable[[Task, Path], list[Spoken]]
+    render: Render
     finish: Callable[[Path, str, list[Spoken]], None]
     text: TextFile | None = None
 
@@ -109,20 +113,40 @@ def _write_text(order: Order, name: str, directory: Path) -> None:
 
 
 def _speak(layout: Layout, tasks: list[Task], directory: Path, jobs: int) -> list[Spoken]:
-    # espeak's sound depends on all its calls before, so every speaker gets a fresh process.
+    # espeak's sound depends on all its calls before, so every speaker gets a fresh process; no pool's: a pool that is
+    # left by an error kills its workers, and waits forever for one killed while it sent what it had done
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["numpy", "soundfile", "soxr", "yaml"])
-    work = [(layout.render, task, directory) for task in tasks]
-    with context.Pool(jobs, maxtasksperchild=1) as pool:
-        return [one for spoken in pool.imap(_render, work, chunksize=1) for one in spoken]
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            done = threads.map(lambda task: _in_a_process(context, layout.render, task, directory), tasks)
+            return [one for spoken in done for one in spoken]
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
-def _render(work: tuple[Callable[[Task, Path], list[Spoken]], Task, Path]) -> list[Spoken]:
-    render, task, directory = work
+def _in_a_process(context: ForkServerContext, render: Render, task: Task, directory: Path) -> list[Spoken]:
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_render, args=(render, task, directory, sender))
+    process.start()
+    sender.close()
     try:
-        return render(task, directory)
+        outcome = receiver.recv()
+    except EOFError:
+        outcome = OSError(f"a process that wrote into {directory} was killed, is there memory? Run it again")
+    process.join()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _render(render: Render, task: Task, directory: Path, sender: Connection) -> None:
+    try:
+        sender.send(render(task, directory))
     except soundfile.LibsndfileError as error:
-        raise OSError(f"cannot write into {directory}, is there room? {error}") from error
+        sender.send(OSError(f"cannot write into {directory}, is there room? {error}"))
+    except (OSError, ValueError) as error:
+        sender.send(error)
 
 
 def _put_in_place(partial: Path, directory: Path) -> None:

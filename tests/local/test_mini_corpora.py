@@ -3,9 +3,12 @@
 import csv
 import hashlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +229,26 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
     done = run(tmp_path, f"--languages en {TINY}", before=("bash", "-c", 'ulimit -f 4; exec "$@"', "limited"))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and "is there room?" in done.stderr.splitlines()[-1]
+    assert list((tmp_path / "commonvoice").iterdir()) == []
+
+
+def children(pid: int) -> list[int]:
+    by_thread = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in by_thread for child in file.read_text().split()]
+
+
+def test_a_speaker_whose_process_is_killed_is_an_error_and_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, str(LOCAL / "mini_corpora"), "--out", str(tmp_path), "--languages", "en"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    speaking: list[int] = []
+    while not speaking:
+        assert process.poll() is None
+        time.sleep(0.02)
+        speaking = [speaker for server in children(process.pid) for speaker in children(server)]
+    os.kill(speaking[0], signal.SIGKILL)
+    said = process.communicate(timeout=60)[1].splitlines()
+    assert (process.returncode, len(said)) == (1, 2)
+    assert "was killed, is there memory?" in said[-1]
     assert list((tmp_path / "commonvoice").iterdir()) == []
 
 
