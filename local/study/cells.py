@@ -15,6 +15,7 @@ OWN_SETTINGS = {
     ("finetune", SCRATCH): "scratch",
     ("pretrain", CONTRAST): "contrastive",
     ("continue", CONTRAST): "contrastive-continue",
+    ("finetune", CONTRAST): "contrastive-finetune",
 }
 # knows phones best and has no codebook
 ALIGNER = "ctc-transfer"
