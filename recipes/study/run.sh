@@ -49,7 +49,7 @@ Options and what they are by default: the head of $0"
 . local/parse_options.sh
 
 [ -e "$plan" ] || plan=recipes/study/plan/$plan.yaml
-speed=${speed:-pretrain=45 continue=45 finetune=100 scratch=45 decode=20 score=5 analyze=60}
+speed=${speed:-pretrain=80 continue=80 finetune=100 scratch=100 decode=10 score=5 analyze=20}
 languages=
 if [ -n "$corpus" ]; then
   name=${name:-$(basename "$corpus")} conf=${conf:-recipes/study/conf/recorded} transcode=${transcode:-false}
