@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from study.cells import KINDS, SCRATCH, TRAININGS, Cell
+from study.cells import KINDS, TRAININGS, Cell
 from unispeech_cli.paths import ExpDir
 from unispeech_cli.records import Record, Table
 from unispeech_cli.trainer.journal import read_lines
@@ -57,23 +57,23 @@ class Work:
 
 
 def forecast(work: Work, speeds: Mapping[str, float], jobs: int) -> Iterable[Record]:
-    """A row a kind of run, and how long all takes at `jobs` at once.
+    """A row a settings file of trainings and a kind of other runs, and how long all takes at `jobs` at once.
 
-    `speeds` are seconds of audio that a training hears a second, and of other kinds the seconds of one run; they
-    count until some were measured.
+    `speeds`, by settings or else by kind, are seconds of audio that a training hears a second, and of other kinds the
+    seconds of one run; they count until some were measured.
     """
     rows: list[tuple[str | int | float | None, ...]] = []
     hours = 0.0
-    for kind in dict.fromkeys(_kind(cell) for cell in _in_order(work.cells)):
-        own = [cell for cell in work.cells if _kind(cell) == kind]
-        speed, from_where = _speed(work, kind, own, speeds)
+    for name in dict.fromkeys(_name(cell) for cell in _in_order(work.cells)):
+        own = [cell for cell in work.cells if _name(cell) == name]
+        speed, from_where = _speed(work, own, speeds)
         left = sum(_left(work, cell, speed) for cell in own) / 3600
         begun = sum(bool(work.timing(cell)) and not work.is_done(cell) for cell in own)
         length = work.settings(own[0]) if own[0].kind in TRAININGS else Settings(0, 0.0)
         told = f"{speed:.1f} {'audio s/s' if length.updates else 's'} ({from_where})"
         done = sum(map(work.is_done, own))
         rows.append(
-            (kind, len(own), done, begun, length.updates or None, length.audio or None, told, round(left, 2))
+            (name, len(own), done, begun, length.updates or None, length.audio or None, told, round(left, 2))
         )
         hours += left
     number, done, begun = (sum(int(str(row[place])) for row in rows) for place in (1, 2, 3))
@@ -86,9 +86,8 @@ def _in_order(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: (KINDS.index(cell.kind), cell.conf))
 
 
-def _kind(cell: Cell) -> str:
-    """What takes a time of its own: training from scratch is no fine-tuning in that."""
-    return SCRATCH if cell.conf == SCRATCH else cell.kind
+def _name(cell: Cell) -> str:
+    return cell.conf or cell.kind
 
 
 def _left(work: Work, cell: Cell, speed: float) -> float:
@@ -101,15 +100,16 @@ def _left(work: Work, cell: Cell, speed: float) -> float:
     return settings.audio * (settings.updates - work.timing(cell).get("update", 0)) / speed
 
 
-def _speed(work: Work, kind: str, own: Sequence[Cell], speeds: Mapping[str, float]) -> tuple[float, str]:
+def _speed(work: Work, own: Sequence[Cell], speeds: Mapping[str, float]) -> tuple[float, str]:
     """The mean of what was measured here, or else what was given."""
+    name, kind = _name(own[0]), own[0].kind
     known = [cell for cell in own if (work.timing(cell) if cell.kind in TRAININGS else work.is_done(cell))]
     if not known:
-        if kind not in speeds:
-            raise ValueError(f"--speed says nothing of {kind}, and none was run yet")
-        return speeds[kind], "given"
+        if kind not in speeds and name not in speeds:
+            raise ValueError(f"--speed says nothing of {name}, and none was run yet")
+        return speeds[name if name in speeds else kind], "given"
     lines = [work.timing(cell) for cell in known]
-    if own[0].kind not in TRAININGS:
+    if kind not in TRAININGS:
         seconds = [json.loads(work.marks[cell.id].read_text() or "0") for cell in known]
         return sum(seconds) / len(seconds), f"measured over {len(known)}"
     audio = sum(line["update"] * work.settings(cell).audio for line, cell in zip(lines, known, strict=True))

@@ -154,6 +154,15 @@ def test_the_time_that_is_expected(work):
     assert told["all, 2 at once"][-1] == pytest.approx(told["all"][-1] / 2, abs=0.01)
 
 
+def test_settings_of_their_own_are_a_row_of_their_own(tmp_path):
+    found, conf = cells(REDUCED), STUDY / "conf" / "recorded"
+    made = marks(found, tmp_path / "exp", conf, tmp_path / "data", "tiny")
+    told = rows(Work(found, made, tmp_path / "exp", conf), **{"continue": 10, "analyze": 0})
+    assert [told[name][4] for name in ("finetune", "contrastive-finetune", "scratch")] == [400, 1600, 2000]
+    # by its kind's speed, where none is given of its own
+    assert told["contrastive-finetune"][6] == "20.0 audio s/s (given)"
+
+
 def test_what_was_measured_counts_more_than_what_was_given(work):
     """4 of 10 updates took 1,000 s: 0.08 s of audio a second, and 120 s of audio are left."""
     (pretrain,) = [cell for cell in work.cells if cell.kind == "pretrain"]
