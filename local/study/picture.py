@@ -11,7 +11,7 @@ BAR, SEED = "#30638e", "#7fa6c9"
 
 
 def draw(rows: Sequence[Row], speech: str, path: Path) -> None:
-    """A panel a table: the pooled rate with its interval, the averages of seeds as dots.
+    """A panel a table: the pooled rate with its interval, those of single seeds as dots.
 
     Raises ValueError where matplotlib is not installed.
     """
@@ -36,8 +36,8 @@ def draw(rows: Sequence[Row], speech: str, path: Path) -> None:
 
 def _panel(panel, rows: Sequence[Row]) -> None:
     for place, row in enumerate(reversed(rows)):
-        for average in row.average.values():
-            panel.plot(average, place, ".", color=SEED, zorder=1)
+        for of_a_seed in row.by_seed.values():
+            panel.plot(of_a_seed, place, ".", color=SEED, zorder=1)
         if row.pooled is not None and row.low is not None and row.high is not None:
             below, above = row.pooled - row.low, row.high - row.pooled
             panel.errorbar(row.pooled, place, xerr=[[below], [above]], fmt="s", ms=4, capsize=3, color=BAR)

@@ -20,7 +20,8 @@ from unispeech_cli.scorer.rates import total
 class Row:
     """A system at one size of labels. PER in %, by language and seed; `average` over languages, by seed.
 
-    `pooled` with its interval is over all speakers of all languages and seeds. `updates` of each training on the way.
+    `pooled` with its interval is over all speakers of all languages and seeds, `by_seed` over those of one. `updates`
+    of each training on the way.
     `paper` by language, with their mean; empty where the paper's Table 1 has no such row.
     """
 
@@ -29,6 +30,7 @@ class Row:
     labels: str
     per: Mapping[str, Mapping[int, float]]
     average: Mapping[int, float]
+    by_seed: Mapping[int, float]
     pooled: float | None
     low: float | None
     high: float | None
@@ -114,6 +116,7 @@ def _row(
         labels,
         {language: _percent(seeds) for language, seeds in per.items()},
         _percent({seed: average(outcome) for seed, outcome in found.items()}),
+        {seed: total(speakers_of({seed: outcome})[0]).percent for seed, outcome in found.items()},
         total(rates).percent if rates else None,
         None if drawn is None else 100 * drawn.low,
         None if drawn is None else 100 * drawn.high,

@@ -108,6 +108,13 @@ def test_error_rates_worked_by_hand(tmp_path):
     assert list(rows["scratch"].updates) == [16]
 
 
+def test_the_average_weighs_targets_alike_and_what_is_pooled_weighs_phones(tmp_path):
+    found = tables(*made(tmp_path, {"r0": {1: {"it": (3, 4, 5), "sv": (6,)}}}))
+    (row,) = [row for row in found.rows if row.system == "r0"]
+    assert row.average == {1: pytest.approx((40 + 60) / 2)}
+    assert row.by_seed == {1: pytest.approx(100 * 18 / 40)} and row.pooled == pytest.approx(45)
+
+
 def test_differences_worked_by_hand(tmp_path):
     found = tables(*made(tmp_path, ERRORS))
     against_r0, against_scratch = (one.tested for one in found.comparisons)
